@@ -1,0 +1,79 @@
+"""Emulated fine-tuning: what would the large model say, had it been tuned like the small one?
+
+The names below are resolved on first use, so that this import costs no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eft_integrations.engine import AsyncStream, Engine, MemberConfig, Stream
+    from eft_integrations.errors import (
+        ContextOverflow,
+        EFTError,
+        EngineClosed,
+        InvalidRequest,
+        LoadError,
+        Overloaded,
+        StepFailed,
+        UnknownOption,
+        VocabularyMismatch,
+    )
+    from eft_integrations.mixture import Mixture, Plausibility
+    from eft_integrations.request import Generation, PerRow, Sampling, Score, TokenEvent
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "eft_integrations.engine": ("AsyncStream", "Engine", "MemberConfig", "Stream"),
+    "eft_integrations.errors": (
+        "ContextOverflow",
+        "EFTError",
+        "EngineClosed",
+        "InvalidRequest",
+        "LoadError",
+        "Overloaded",
+        "StepFailed",
+        "UnknownOption",
+        "VocabularyMismatch",
+    ),
+    "eft_integrations.mixture": ("Mixture", "Plausibility"),
+    "eft_integrations.request": ("Generation", "PerRow", "Sampling", "Score", "TokenEvent"),
+}
+_HOME = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = [  # noqa: RUF022 — in the order in which a reader meets them
+    "Engine",
+    "MemberConfig",
+    "Mixture",
+    "Sampling",
+    "PerRow",
+    "Plausibility",
+    "Stream",
+    "AsyncStream",
+    "TokenEvent",
+    "Generation",
+    "Score",
+    "EFTError",
+    "UnknownOption",
+    "InvalidRequest",
+    "VocabularyMismatch",
+    "LoadError",
+    "ContextOverflow",
+    "Overloaded",
+    "EngineClosed",
+    "StepFailed",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,73 @@
+"""Checks of single values: each returns the value it was given, or raises ``InvalidRequest``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from eft_integrations.errors import InvalidRequest
+
+
+def number(
+    name: str,
+    value: object,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    above: float = -math.inf,
+) -> float:
+    """A finite int or float with ``low <= value <= high`` and ``value > above``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InvalidRequest(f"{name} must be a finite number, got {value!r}")
+    if not (low <= value <= high and value > above):
+        raise InvalidRequest(f"{name} must be {_interval(low, high, above)}, got {value!r}")
+    return float(value)
+
+
+def integer(name: str, value: object, *, low: int, high: int | None = None) -> int:
+    """A whole number with ``low <= value <= high``."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidRequest(f"{name} must be a whole number, got {value!r}")
+    if value < low or (high is not None and value > high):
+        limit = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise InvalidRequest(f"{name} must be {limit}, got {value}")
+    return value
+
+
+def flag(name: str, value: object) -> bool:
+    """True or False."""
+    if not isinstance(value, bool):
+        raise InvalidRequest(f"{name} must be True or False, got {value!r}")
+    return value
+
+
+def strings(name: str, value: object) -> tuple[str, ...]:
+    """One non-empty string, or several."""
+    if value is None:
+        return ()
+    items = (value,) if isinstance(value, str) else value
+    if not isinstance(items, Iterable):
+        raise InvalidRequest(f"{name} must be a string or a list of strings, got {value!r}")
+    out = tuple(items)
+    for item in out:
+        if not isinstance(item, str) or not item:
+            raise InvalidRequest(f"{name} must hold non-empty strings, got {item!r}")
+    return out
+
+
+def token_ids(name: str, value: object) -> tuple[int, ...]:
+    """A list of token ids, each a whole number of at least 0."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise InvalidRequest(f"{name} must be a list of token ids, got {value!r}")
+    return tuple(integer(f"{name} (each id)", item, low=0) for item in value)
+
+
+def _interval(low: float, high: float, above: float) -> str:
+    parts = []
+    if math.isfinite(above):
+        parts.append(f"above {above:g}")
+    if math.isfinite(low):
+        parts.append(f"at least {low:g}")
+    if math.isfinite(high):
+        parts.append(f"at most {high:g}")
+    return " and ".join(parts)

@@ -1,0 +1,145 @@
+"""Frozen settings of an engine and its members; an unknown key is an error that suggests one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from eft_integrations import checks
+from eft_integrations.errors import InvalidRequest, UnknownOption, refuse_unknown
+from eft_integrations.mixture import BASE, REFERENCE, Mixture, Roles
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+# Only these read the per-row masks of a ragged batch.
+ATTENTION = ("sdpa", "eager")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberConfig:
+    """One member: where it lies and how it is placed.
+
+    ``path``: a folder or a hub id. ``dtype`` "auto": bfloat16 on a CPU with AVX512-BF16 or AMX,
+    float32 on other CPUs, the checkpoint's own on CUDA and MPS. ``device`` "auto": CUDA, then MPS,
+    then CPU; ``device_map``, ``max_memory`` and ``quantization_config`` go to transformers and
+    accelerate. Weights load from safetensors and without remote code unless asked otherwise.
+    """
+
+    path: str | Path
+    dtype: str | None = None
+    device: str | None = None
+    device_map: str | Mapping[str, Any] | None = None
+    max_memory: Mapping[int | str, int | str] | None = None
+    quantization_config: Any = None
+    attn_implementation: str | None = None
+    revision: str | None = None
+    token: str | bool | None = None
+    cache_dir: str | Path | None = None
+    local_files_only: bool = False
+    trust_remote_code: bool = False
+    use_safetensors: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, (str, Path)) or not str(self.path):
+            raise InvalidRequest(f"a member's path must be a folder or hub id, got {self.path!r}")
+        _one_of("dtype", self.dtype, DTYPES)
+        _one_of("attn_implementation", self.attn_implementation, ATTENTION)
+        if self.device is not None and self.device_map is not None:
+            raise InvalidRequest(
+                f"device={self.device!r} and device_map exclude each other; give one of them"
+            )
+        for name in ("local_files_only", "trust_remote_code", "use_safetensors"):
+            checks.flag(name, getattr(self, name))
+
+    @classmethod
+    def of(cls, member: str | Path | MemberConfig | Mapping[str, Any]) -> MemberConfig:
+        """A folder, a hub id, a mapping of settings, or a config as it is."""
+        if isinstance(member, MemberConfig):
+            return member
+        if isinstance(member, Mapping):
+            refuse_unknown("setting of a member", member, [spec.name for spec in fields(cls)])
+            return cls(**member)
+        return cls(path=member)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineConfig:
+    """Everything that fixes an engine. Sizes in tokens, ``kv_memory`` in bytes.
+
+    ``max_slots`` requests run at once, ``max_queue`` more wait. ``max_context`` shortens the
+    members' own. ``kv_memory`` bounds all caches together; None takes half of what is free.
+    ``prefill_chunk``: prompt tokens a step, so that a long prompt never stalls running streams.
+    """
+
+    members: Mapping[str, MemberConfig]
+    roles: Roles
+    mixture: Mixture | None = None
+    max_slots: int = 16
+    max_context: int | None = None
+    kv_memory: int | None = None
+    max_queue: int = 256
+    prefill_chunk: int = 512
+
+    def __post_init__(self) -> None:
+        checks.integer("max_slots", self.max_slots, low=1)
+        checks.integer("max_queue", self.max_queue, low=0)
+        checks.integer("prefill_chunk", self.prefill_chunk, low=1)
+        if self.max_context is not None:
+            checks.integer("max_context", self.max_context, low=1)
+        if self.kv_memory is not None:
+            checks.integer("kv_memory", self.kv_memory, low=1)
+        if self.mixture is not None and not isinstance(self.mixture, Mixture):
+            raise InvalidRequest(f"mixture must be a Mixture, got {self.mixture!r}")
+
+
+def name_roles(base: Any, tuned: Any, reference: Any) -> tuple[Roles, dict[str, Any]]:
+    """Sort what a caller gave into roles: (roles, role → member).
+
+    ``tuned`` may be one member or a mapping by name; ``reference`` one for all, or a mapping with
+    the same keys, which become ``reference:<key>``.
+    """
+    members = {BASE: base}
+    several = _by_name(tuned)
+    names = several if several is not None else ({} if tuned is None else {"tuned": tuned})
+    for name in names:
+        if name == BASE or name.split(":")[0] == REFERENCE:
+            raise InvalidRequest(f"{name!r} is a role of its own; give the tuned member a new name")
+    members.update(names)
+    references = _by_name(reference)
+    if references is None:
+        members.update({} if reference is None else {REFERENCE: reference})
+        reference_of = dict.fromkeys(names or ["tuned"], REFERENCE)
+    else:
+        _same_keys(names, references)
+        members.update({f"{REFERENCE}:{name}": member for name, member in references.items()})
+        reference_of = {name: f"{REFERENCE}:{name}" for name in names}
+    # "tuned" is named even where it is missing, so that a mixture that needs it can say so.
+    tuned_names = tuple(names) or ("tuned",)
+    roles = Roles(tuned=tuned_names, reference_of=reference_of, available=tuple(members))
+    return roles, members
+
+
+def _by_name(given: Any) -> dict[str, Any] | None:
+    """A mapping of members by name; None for one member (which may be a mapping of settings)."""
+    if not isinstance(given, Mapping) or "path" in given:
+        return None
+    if not given:
+        raise InvalidRequest("a mapping of members must not be empty; give at least one by name")
+    for name in given:
+        if not isinstance(name, str) or not name:
+            raise InvalidRequest(f"members are named by strings, got {name!r}")
+    return dict(given)
+
+
+def _same_keys(tuned: Mapping[str, Any], references: Mapping[str, Any]) -> None:
+    if set(tuned) != set(references):
+        raise UnknownOption(
+            f"reference= names {', '.join(references)}, but tuned= names {', '.join(tuned)}; "
+            f"give one reference for all, or a mapping with the same keys"
+        )
+
+
+def _one_of(name: str, value: str | None, known: tuple[str, ...]) -> None:
+    if value is not None and value not in known:
+        raise InvalidRequest(f"{name} must be one of {', '.join(known)}, got {value!r}")

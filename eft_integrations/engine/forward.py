@@ -1,0 +1,169 @@
+"""One pass of one role over a plan: feeds in, logits out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from eft_integrations.engine.kv import Pass, SlotCache
+from eft_integrations.engine.members import Member
+
+
+@dataclass(frozen=True)
+class Feed:
+    """New tokens for one slot of one role, at positions ``start`` …; logits of the last few."""
+
+    slot: int
+    start: int
+    tokens: Sequence[int]
+    num_logits: int
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.tokens)
+
+
+@dataclass(frozen=True)
+class Fed:
+    """What came of one feed: logits [num_logits, V], its share of the pass's time, which pass."""
+
+    logits: Tensor
+    seconds: float
+    group: int
+
+
+class Runner(Protocol):
+    """What the engine asks of a role; the shipped fake is ``scripted.ScriptedRunner``."""
+
+    def run(self, feeds: Sequence[Feed]) -> list[Fed]: ...
+    def reserve(self, num_slots: int, length: int) -> None: ...
+    def move(self, source: int, target: int, length: int) -> None: ...
+    def clear(self) -> None: ...
+    @property
+    def num_bytes(self) -> int: ...
+
+
+class ModelRunner:
+    """A role played by a transformers model with a slot cache of its own."""
+
+    def __init__(self, member: Member, max_cells: int) -> None:
+        self.member = member
+        self.cache = SlotCache(member.num_layers, max_cells)
+        self.reserve = self.cache.reserve
+        self.move = self.cache.move
+        self.clear = self.cache.clear
+
+    @property
+    def num_bytes(self) -> int:
+        return self.cache.num_bytes
+
+    def run(self, feeds: Sequence[Feed]) -> list[Fed]:
+        """One or a few passes: feeds of like length share one, so that little is padding."""
+        out: dict[int, Fed] = {}
+        for number, group in enumerate(_groups(feeds, alone=self.member.has_alibi)):
+            started = time.perf_counter()
+            logits = self._forward([feeds[i] for i in group])
+            share = (time.perf_counter() - started) / len(group)
+            for row, i in enumerate(group):
+                last = logits[row, logits.shape[1] - feeds[i].num_logits :]
+                out[i] = Fed(last, share, number)
+        return [out[i] for i in range(len(feeds))]
+
+    def _forward(self, feeds: Sequence[Feed]) -> Tensor:
+        """Logits [R, K, V] of the last K columns, K the largest ``num_logits``."""
+        columns = max(len(feed.tokens) for feed in feeds)
+        ids, positions = _padded(feeds, columns)
+        current = _pass(feeds, columns).on(self.member.device)
+        self.cache.begin(current)
+        arguments: dict[str, Any] = {
+            "input_ids": ids.to(self.member.device),
+            "attention_mask": self._mask(positions.to(self.member.device), current),
+            "past_key_values": self.cache,
+            "use_cache": True,
+            "logits_to_keep": max(1, *(feed.num_logits for feed in feeds)),
+        }
+        if self.member.takes_positions:
+            arguments["position_ids"] = positions.to(self.member.device)
+        logits: Tensor = self.member.model(**arguments).logits
+        return logits
+
+    def _mask(self, positions: Tensor, current: Pass) -> Tensor | dict[str, Tensor]:
+        if self.member.has_alibi:
+            return _left_aligned(positions, current.kv_len)
+        masks = {
+            kind: self._as_model_reads(_visible(positions, current.kv_len, window))
+            for kind, window in self.member.windows.items()
+        }
+        return masks if len(masks) > 1 else next(iter(masks.values()))
+
+    def _as_model_reads(self, visible: Tensor) -> Tensor:
+        """Eager attention adds its mask; scaled-dot-product attention reads booleans."""
+        if self.member.reads_boolean_mask:
+            return visible
+        dtype = self.member.dtype
+        hidden = torch.full((), torch.finfo(dtype).min, dtype=dtype, device=visible.device)
+        return torch.where(visible, torch.zeros_like(hidden), hidden)
+
+
+def _groups(feeds: Sequence[Feed], *, alone: bool) -> list[list[int]]:
+    """Indices of feeds that share a pass: lengths within a factor of two.
+
+    ``alone``: an ALiBi model reads a 2-D mask, which is exact for single tokens only; longer
+    feeds run one by one.
+    """
+
+    def kind(i: int) -> tuple[int, int]:
+        length = len(feeds[i].tokens)
+        return length.bit_length(), i if alone and length > 1 else -1
+
+    order = sorted(range(len(feeds)), key=kind)
+    return [list(group) for _, group in groupby(order, key=kind)]
+
+
+def _padded(feeds: Sequence[Feed], columns: int) -> tuple[Tensor, Tensor]:
+    """Token ids and positions [R, columns], padded at the front with 0."""
+    ids = [[0] * (columns - len(feed.tokens)) + list(feed.tokens) for feed in feeds]
+    positions = [
+        [0] * (columns - len(feed.tokens)) + list(range(feed.start, feed.end)) for feed in feeds
+    ]
+    return torch.tensor(ids), torch.tensor(positions)
+
+
+def _pass(feeds: Sequence[Feed], columns: int) -> Pass:
+    slots = [feed.slot for feed in feeds]
+    rows = [row for row, feed in enumerate(feeds) for _ in feed.tokens]
+    kv_len = max(feed.end for feed in feeds)
+    are_neighbours = slots == list(range(slots[0], slots[0] + len(slots)))
+    return Pass(
+        slots=torch.tensor(slots),
+        slot=torch.tensor([slots[row] for row in rows]),
+        row=torch.tensor(rows),
+        column=torch.tensor(
+            [c for feed in feeds for c in range(columns - len(feed.tokens), columns)]
+        ),
+        position=torch.tensor([p for feed in feeds for p in range(feed.start, feed.end)]),
+        first=slots[0] if are_neighbours else None,
+        kv_len=kv_len,
+        query_offset=kv_len - columns,
+    )
+
+
+def _visible(positions: Tensor, kv_len: int, window: int | None) -> Tensor:
+    """Causal, optionally windowed: positions [R, Q] → bool [R, 1, Q, kv_len]."""
+    keys = torch.arange(kv_len, device=positions.device)
+    seen = keys <= positions[:, :, None]
+    if window is not None:
+        seen &= keys > positions[:, :, None] - window
+    return seen[:, None]
+
+
+def _left_aligned(positions: Tensor, kv_len: int) -> Tensor:
+    """The 2-D mask of ALiBi models, [R, kv_len]: what a row's last token may see."""
+    keys = torch.arange(kv_len, device=positions.device)
+    return (keys <= positions[:, -1:]).long()

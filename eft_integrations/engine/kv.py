@@ -1,0 +1,158 @@
+"""Each role's cache: one row a slot, ragged lengths, grown in blocks.
+
+Per layer one tensor [slots, kv_heads, capacity, head_dim]. New keys are written at each row's own
+positions; a pass reads the first ``kv_len`` positions of its rows. What lies beyond a row's length
+is never visible (the mask hides it), so that rewinding is arithmetic on lengths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache, CacheLayerMixin
+
+BLOCK = 128
+
+
+def blocks(length: int) -> int:
+    """``length`` rounded up to whole blocks."""
+    return -(-length // BLOCK) * BLOCK
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Where one forward pass of R rows and Q columns reads and writes.
+
+    ``slots`` [R]; ``slot``, ``row``, ``column``, ``position`` [num_tokens] address the real tokens
+    (rows are padded at the front); ``kv_len`` positions are read. ``first`` is the first of
+    neighbouring slots, which are read without a copy; None where they are not neighbours.
+    """
+
+    slots: Tensor
+    slot: Tensor
+    row: Tensor
+    column: Tensor
+    position: Tensor
+    first: int | None
+    kv_len: int
+    query_offset: int
+
+    def on(self, device: torch.device) -> Pass:
+        """The same pass with its indices on ``device``; itself where they are there already."""
+        if self.row.device == device:
+            return self
+        names = ("slots", "slot", "row", "column", "position")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+
+class SlotCache(Cache):
+    """The keys and values of one role. ``begin`` a pass, then run the model with this cache."""
+
+    def __init__(self, num_layers: int, max_cells: int) -> None:
+        self.slot_layers = [SlotLayer(self) for _ in range(num_layers)]
+        super().__init__(layers=list(self.slot_layers))
+        self.max_cells = max_cells
+        self.num_slots = 0
+        self.capacity = 0
+        self.current: Pass | None = None
+
+    def reserve(self, num_slots: int, length: int) -> None:
+        """Make room for ``num_slots`` rows of ``length`` positions; layers follow on next use.
+
+        Grows only, until slots times positions would exceed ``max_cells``; then it takes the
+        shape that is asked for.
+        """
+        wanted = max(self.num_slots, num_slots), max(self.capacity, blocks(length))
+        if wanted[0] * wanted[1] > self.max_cells:
+            wanted = num_slots, blocks(length)
+        self.num_slots, self.capacity = wanted
+
+    def begin(self, current: Pass) -> None:
+        self.current = current
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Copy the first ``length`` positions of one row over another row."""
+        for layer in self.slot_layers:
+            layer.move(source, target, length)
+
+    def clear(self) -> None:
+        """Give all memory back."""
+        self.num_slots = self.capacity = 0
+        self.current = None
+        for layer in self.slot_layers:
+            layer.drop()
+
+    @property
+    def num_bytes(self) -> int:
+        return sum(layer.num_bytes for layer in self.slot_layers)
+
+
+class SlotLayer(CacheLayerMixin):
+    """One layer's keys and values, [num_slots, kv_heads, capacity, head_dim] each."""
+
+    def __init__(self, cache: SlotCache) -> None:
+        super().__init__()  # type: ignore[no-untyped-call] # untyped in transformers
+        self.cache = cache
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *_args: Any, **_kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Write [R, kv_heads, Q, head_dim] and return [R, kv_heads, kv_len, head_dim]."""
+        assert self.cache.current is not None, "SlotCache.begin comes before the forward pass"
+        current = self.cache.current.on(key_states.device)
+        self.keys = self._written(self.keys, key_states, current)
+        self.values = self._written(self.values, value_states, current)
+        return self._read(self.keys, current), self._read(self.values, current)
+
+    def _written(self, store: Tensor | None, new: Tensor, current: Pass) -> Tensor:
+        store = self._grown(store, new)
+        store[current.slot, :, current.position] = new[current.row, :, current.column].to(
+            store.dtype
+        )
+        return store
+
+    def _grown(self, store: Tensor | None, like: Tensor) -> Tensor:
+        """The store at the cache's present size; zeros, since 0 · nan of stale memory is nan."""
+        shape = (self.cache.num_slots, like.shape[1], self.cache.capacity, like.shape[3])
+        if store is not None and store.shape == shape:
+            return store
+        grown = like.new_zeros(shape)
+        if store is not None:
+            kept, seen = min(len(store), shape[0]), min(store.shape[2], shape[2])
+            grown[:kept, :, :seen] = store[:kept, :, :seen]
+        return grown
+
+    def _read(self, store: Tensor, current: Pass) -> Tensor:
+        seen = store[:, :, : current.kv_len]
+        if current.first is None:
+            return seen[current.slots]
+        return seen[current.first : current.first + len(current.slots)]
+
+    def move(self, source: int, target: int, length: int) -> None:
+        for store in (self.keys, self.values):
+            if store is not None and source < len(store):
+                store[target, :, :length] = store[source, :, :length]
+
+    def drop(self) -> None:
+        self.keys = self.values = None
+
+    @property
+    def num_bytes(self) -> int:
+        stores = (self.keys, self.values)
+        return sum(store.numel() * store.element_size() for store in stores if store is not None)
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Nothing to do: stores are made in ``update``."""
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:  # noqa: ARG002 — theirs
+        assert self.cache.current is not None
+        return self.cache.current.kv_len, 0
+
+    def get_seq_length(self) -> int:
+        return 0 if self.cache.current is None else self.cache.current.query_offset
+
+    def get_max_length(self) -> int:
+        return -1

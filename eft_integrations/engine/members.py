@@ -1,0 +1,238 @@
+"""Load and place members; the only file with transformers' auto-classes and accelerate's maps."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
+
+from eft_integrations.engine.config import MemberConfig
+from eft_integrations.errors import LoadError
+
+logger = logging.getLogger("eft_integrations")
+
+_KINDS: Mapping[type, str] = {
+    DynamicLayer: "full_attention",
+    DynamicSlidingWindowLayer: "sliding_attention",
+}
+# ALiBi biases come from a 2-D mask; these families have no ``alibi`` switch in their config.
+_ALIBI_TYPES = ("bloom", "mpt")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A loaded model with what the engine must know of it; shared by roles with equal settings."""
+
+    config: MemberConfig
+    model: Any
+    tokenizer: PreTrainedTokenizerBase
+    windows: Mapping[str, int | None]
+
+    @property
+    def text_config(self) -> Any:
+        return self.model.config.get_text_config(decoder=True)
+
+    @property
+    def num_layers(self) -> int:
+        return int(self.text_config.num_hidden_layers)
+
+    @property
+    def context_len(self) -> int | None:
+        """Positions the model was made for; None where its config names no limit."""
+        length = getattr(self.text_config, "max_position_embeddings", None)
+        return int(length) if length else None
+
+    @cached_property
+    def head_width(self) -> int:
+        return int(self.model.get_output_embeddings().weight.shape[0])
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where token ids go in."""
+        device: torch.device = self.model.get_input_embeddings().weight.device
+        return device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        dtype: torch.dtype = self.model.dtype
+        return dtype
+
+    @cached_property
+    def num_bytes(self) -> int:
+        return sum(p.numel() * p.element_size() for p in self.model.parameters())
+
+    @cached_property
+    def has_alibi(self) -> bool:
+        config = self.text_config
+        return bool(getattr(config, "alibi", False)) or config.model_type in _ALIBI_TYPES
+
+    @cached_property
+    def reads_boolean_mask(self) -> bool:
+        return str(self.model.config._attn_implementation) == "sdpa"
+
+    @cached_property
+    def takes_positions(self) -> bool:
+        return "position_ids" in inspect.signature(self.model.forward).parameters
+
+    @cached_property
+    def end_ids(self) -> frozenset[int]:
+        """End tokens of the tokenizer, the config and the generation config together."""
+        ids: set[int] = set()
+        sources = (self.tokenizer, self.model.config, self.model.generation_config)
+        for source in sources:
+            found = getattr(source, "eos_token_id", None)
+            ids.update([found] if isinstance(found, int) else found or ())
+        return frozenset(ids)
+
+    @cached_property
+    def kv_bytes_per_token(self) -> int:
+        """Measured: the keys and values that one token leaves in all layers."""
+        cache: Any = DynamicCache(config=self.model.config)
+        with torch.inference_mode():
+            self.model(
+                torch.zeros(1, 1, dtype=torch.long, device=self.device), past_key_values=cache
+            )
+        return sum(_num_bytes(layer.keys) + _num_bytes(layer.values) for layer in cache.layers)
+
+
+def _num_bytes(store: Tensor | None) -> int:
+    return 0 if store is None else store.numel() * store.element_size()
+
+
+def load_members(configs: Mapping[str, MemberConfig]) -> dict[str, Member]:
+    """Role → member; equal settings are loaded once. Raises ``LoadError``."""
+    loaded: dict[str, Member] = {}
+    out: dict[str, Member] = {}
+    for role, config in configs.items():
+        key = repr(replace(config, path=_identity(config.path)))
+        if key not in loaded:
+            logger.info("loading %s from %s", role, config.path)
+            loaded[key] = load_member(role, config)
+        out[role] = loaded[key]
+    return out
+
+
+def load_member(role: str, config: MemberConfig) -> Member:
+    """Load one model and its tokenizer, and refuse what this engine cannot run."""
+    _refuse_wrong_path(role, config.path)
+    common = {
+        name: getattr(config, name)
+        for name in ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
+        if getattr(config, name) is not None
+    }
+    # Loading runs code of many libraries, which raise what they like on a damaged file.
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(config.path, **common)
+        loader: Any = AutoModelForCausalLM  # its annotation knows nothing of the loading report
+        model, report = loader.from_pretrained(
+            config.path, **common, **_placement(config), output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise LoadError(
+            f"cannot load {role} from {str(config.path)!r}: {_first_line(error)}; "
+            f"give a folder or hub id with config.json, safetensors weights and a tokenizer"
+        ) from error
+    _refuse_random_weights(role, config, report)
+    if not any(key in _placement(config) for key in ("device_map", "quantization_config")):
+        model.to(_device(config.device))
+    model.eval()
+    return Member(config, model, tokenizer, _windows(role, model))
+
+
+def _placement(config: MemberConfig) -> dict[str, Any]:
+    """Keywords for ``from_pretrained``: dtype, device map, quantisation, attention."""
+    names = ("device_map", "max_memory", "quantization_config", "attn_implementation")
+    given = {name: getattr(config, name) for name in names if getattr(config, name) is not None}
+    dtype = config.dtype or "auto"
+    resolved = default_dtype(_device(config.device)) if dtype == "auto" else dtype
+    return {**given, "dtype": resolved, "use_safetensors": config.use_safetensors}
+
+
+def _device(wanted: str | None) -> str:
+    if wanted is not None and wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():  # GPU only: not run on a machine without one
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def default_dtype(device: str, capabilities: Mapping[str, Any] | None = None) -> str:
+    """bfloat16 where a CPU multiplies it natively, else float32; the checkpoint's own elsewhere.
+
+    Matrix products in float32 are up to three times slower than bfloat16 on such CPUs, and
+    bfloat16 is many times slower on the others.
+    """
+    if not device.startswith("cpu"):
+        return "auto"
+    known = torch.cpu.get_capabilities() if capabilities is None else capabilities
+    return "bfloat16" if known.get("avx512_bf16") or known.get("amx_bf16") else "float32"
+
+
+def _windows(role: str, model: Any) -> dict[str, int | None]:
+    """The kinds of attention layers and their windows; refuses caches that are no keys and values.
+
+    Asked of transformers' own cache, which knows each family's layers.
+    """
+    windows: dict[str, int | None] = {}
+    layer_types = getattr(model.config.get_text_config(decoder=True), "layer_types", None) or ()
+    layers = () if model._is_stateful else DynamicCache(config=model.config).layers
+    for layer in layers:
+        if type(layer) not in _KINDS or "chunked_attention" in layer_types:
+            layers = ()
+            break
+        windows[_KINDS[type(layer)]] = getattr(layer, "sliding_window", None)
+    if not layers:
+        raise LoadError(
+            f"{role} is a {model.config.model_type!r} model, whose cache is not plain keys and "
+            f"values, so that its rows cannot be batched or rewound; use a transformer with "
+            f"full or sliding-window attention"
+        )
+    return windows
+
+
+def _refuse_wrong_path(role: str, path: str | Path) -> None:
+    """A path that can only be local gets a plain answer instead of a failed look-up in a hub."""
+    text = str(path)
+    place = Path(text).expanduser()
+    if place.is_file():
+        raise LoadError(f"{role}: {text!r} is a file; give the folder that holds config.json")
+    looks_local = isinstance(path, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1
+    if looks_local and not place.is_dir():
+        raise LoadError(f"{role}: there is no folder {text!r}; check the path")
+    if place.is_dir() and not (place / "config.json").is_file():
+        raise LoadError(
+            f"{role}: the folder {text!r} has no config.json; "
+            f"give a folder written by save_pretrained"
+        )
+
+
+def _refuse_random_weights(role: str, config: MemberConfig, report: Mapping[str, Any]) -> None:
+    """transformers only warns when a checkpoint lacks weights, and fills them at random."""
+    missing = sorted(report.get("missing_keys") or ()) + sorted(
+        str(key) for key in report.get("mismatched_keys") or ()
+    )
+    if missing:
+        raise LoadError(
+            f"{role}: the checkpoint {str(config.path)!r} lacks {len(missing)} weight(s), "
+            f"first {missing[0]}; give the complete checkpoint"
+        )
+
+
+def _identity(path: str | Path) -> str:
+    place = Path(path).expanduser()
+    return str(place.resolve()) if place.is_dir() else str(path)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".")

@@ -1,0 +1,262 @@
+"""Events → streams and generations: one translator, two thin loops over it."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import weakref
+from collections.abc import Callable
+from collections.abc import Sequence as Seq
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from eft_integrations.engine.sequence import Sequence
+from eft_integrations.errors import EFTError, InvalidRequest
+from eft_integrations.request import Generation, Score, TokenEvent
+
+if TYPE_CHECKING:
+    from eft_integrations.engine.engine import Engine
+
+Item = TokenEvent | Score | EFTError
+
+
+class Collector:
+    """The items of one sequence, folded into its result."""
+
+    def __init__(self) -> None:
+        self.events: list[TokenEvent] = []
+        self.score: Score | None = None
+        self.error: EFTError | None = None
+
+    def take(self, item: Item) -> None:
+        if isinstance(item, TokenEvent):
+            self.events.append(item)
+        elif isinstance(item, Score):
+            self.score = item
+        else:
+            self.error = item
+
+    @property
+    def is_done(self) -> bool:
+        ended = bool(self.events) and self.events[-1].finish_reason is not None
+        return ended or self.score is not None or self.error is not None
+
+    def generation(self, sequence: Sequence) -> Generation:
+        """The finished text; raises what ended it."""
+        if self.error is not None:
+            raise self.error
+        last = self.events[-1]
+        assert last.finish_reason is not None
+        assert last.usage is not None
+        tokens = [event for event in self.events if event.token_id is not None]
+        sampling = sequence.request.sampling
+        return Generation(
+            text="".join(event.text for event in self.events),
+            token_ids=tuple(e.token_id for e in tokens if e.token_id is not None),
+            finish_reason=last.finish_reason,
+            usage=last.usage,
+            logprobs=tuple(e.logprob or 0.0 for e in tokens) if sampling.wants_logprobs else None,
+            top_logprobs=tuple(e.top_logprobs or {} for e in tokens)
+            if sampling.top_logprobs
+            else None,
+            contributions=tuple(e.contributions or {} for e in tokens)
+            if sequence.request.contributions
+            else None,
+            stats=last.stats or {},
+        )
+
+
+class Gathering:
+    """Several sequences that are waited for together: the batch behind ``generate``."""
+
+    def __init__(self, rows: Seq[Seq[Sequence]]) -> None:
+        self.rows = rows
+        self.sequences = [sequence for row in rows for sequence in row]
+        self._collectors = [Collector() for _ in self.sequences]
+        self._num_open = len(self.sequences)
+
+    @property
+    def is_done(self) -> bool:
+        return self._num_open == 0
+
+    def take(self, number: int, item: Item) -> None:
+        """One item of sequence ``number``; raises at the first that failed."""
+        collector = self._collectors[number]
+        collector.take(item)
+        if collector.error is not None:
+            raise collector.error
+        self._num_open -= collector.is_done
+
+    def generations(self) -> list[Generation]:
+        finished = (c.generation(s) for c, s in zip(self._collectors, self.sequences, strict=True))
+        return [_mirror([next(finished) for _ in row]) for row in self.rows]
+
+    def scores(self) -> list[Score]:
+        return [collector.score for collector in self._collectors if collector.score is not None]
+
+
+def _mirror(choices: Seq[Generation]) -> Generation:
+    """The first choice, with all of them inside where there are several."""
+    return replace(choices[0], choices=tuple(choices)) if len(choices) > 1 else choices[0]
+
+
+class Stream:
+    """An answer as it is written: an iterator of :class:`TokenEvent` and a context manager.
+
+    Breaking off, ``close`` or dropping the stream ends the computation at the next token.
+    """
+
+    def __init__(self, engine: Engine, start: Callable[[Callable[[Item], None]], Sequence]) -> None:
+        self._engine = engine
+        self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._collector = Collector()
+        self._is_closed = False
+        self._sequence = start(self._queue.put)
+        # Holds the sequence, not the stream: a stream that is dropped unread is cancelled.
+        self._finalizer = weakref.finalize(self, engine.cancel, [self._sequence])
+        self._finalizer.atexit = False
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> TokenEvent:
+        if self._is_closed or self._collector.is_done:
+            raise StopIteration
+        return self._next()
+
+    def _next(self) -> TokenEvent:
+        item = self._queue.get()
+        self._collector.take(item)
+        if not isinstance(item, TokenEvent):
+            raise _as_error(item)
+        return item
+
+    def set(self, **mixture: object) -> int:
+        """Replace the whole mixture from the next token not yet computed; returns its index.
+
+        Takes the mixture keywords of ``Engine.generate``. Raises ``UnknownOption`` or
+        ``InvalidRequest``; the stream then goes on as it was.
+        """
+        return self._engine.set_mixture(self._sequence, mixture)
+
+    def close(self) -> None:
+        """End here: the slot is free at the next step, iteration stops at once."""
+        self._is_closed = True
+        self._finalizer()
+
+    @property
+    def result(self) -> Generation:
+        """The generation; waits for its end. Raises what ended it, if an error did."""
+        while not self._collector.is_done:
+            self._next()
+        return self._collector.generation(self._sequence)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class AsyncStream:
+    """The twin of :class:`Stream` for ``async with`` and ``async for``; submits on entering."""
+
+    def __init__(
+        self, engine: Engine, prepare: Callable[[], Callable[[Callable[[Item], None]], Sequence]]
+    ) -> None:
+        self._engine = engine
+        self._prepare = prepare
+        self._queue: asyncio.Queue[Item] = asyncio.Queue()
+        self._collector = Collector()
+        self._is_closed = False
+        self._started: Sequence | None = None
+
+    async def start(self) -> Sequence:
+        """Submit, unless that was done already."""
+        if self._started is None:
+            begin = await asyncio.to_thread(self._prepare)
+            self._started = begin(Mailbox(self._queue).post)
+            self._finalizer = weakref.finalize(self, self._engine.cancel, [self._started])
+            self._finalizer.atexit = False
+        return self._started
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> TokenEvent:
+        if self._is_closed or self._collector.is_done:
+            raise StopAsyncIteration
+        await self.start()
+        item = await self._queue.get()
+        self._collector.take(item)
+        if not isinstance(item, TokenEvent):
+            raise _as_error(item)
+        return item
+
+    def set(self, **mixture: object) -> int:
+        """As :meth:`Stream.set`."""
+        return self._engine.set_mixture(self._running, mixture)
+
+    def close(self) -> None:
+        """As :meth:`Stream.close`."""
+        self._is_closed = True
+        if self._started is not None:
+            self._finalizer()
+
+    @property
+    def result(self) -> Generation:
+        """The generation, once the stream has ended; raises ``InvalidRequest`` before."""
+        while not self._collector.is_done and not self._queue.empty():
+            self._collector.take(self._queue.get_nowait())
+        if not self._collector.is_done:
+            raise InvalidRequest("the stream has not ended; iterate to its end before .result")
+        return self._collector.generation(self._running)
+
+    @property
+    def _running(self) -> Sequence:
+        if self._started is None:
+            raise InvalidRequest("the stream has not begun; use it in 'async with' first")
+        return self._started
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+Letter = TypeVar("Letter")
+
+
+class Mailbox(Generic[Letter]):
+    """Posts from the engine's thread into a queue of the event loop that made it."""
+
+    def __init__(self, letters: asyncio.Queue[Letter]) -> None:
+        self._letters = letters
+        self._loop = asyncio.get_running_loop()
+
+    def post(self, letter: Letter) -> None:
+        """Harmless once the loop is closed: nobody is left to read."""
+        if not self._loop.is_closed():
+            try:
+                self._loop.call_soon_threadsafe(self._letters.put_nowait, letter)
+            except RuntimeError:
+                if not self._loop.is_closed():
+                    raise
+
+
+def _as_error(item: Item) -> EFTError:
+    assert isinstance(item, EFTError), "a stream is sent token events and errors only"
+    return item

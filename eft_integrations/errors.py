@@ -1,0 +1,55 @@
+"""Every deliberate failure, one tree.
+
+A message is one line and says what is wrong, what was got, what the limit is and what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class EFTError(RuntimeError):
+    """Base of every error that this package raises on purpose."""
+
+
+class UnknownOption(EFTError):
+    """An option, role or key that does not exist; the message suggests the nearest one."""
+
+
+class InvalidRequest(EFTError):
+    """A known option with a value that cannot be obeyed."""
+
+
+class VocabularyMismatch(EFTError):
+    """The members' tokenizers give one id to different tokens."""
+
+
+class LoadError(EFTError):
+    """A member could not be loaded or cannot serve in this engine."""
+
+
+class ContextOverflow(EFTError):
+    """Prompt plus max_tokens exceed the context of the shortest member, or the cache budget."""
+
+
+class Overloaded(EFTError):
+    """The waiting queue is full."""
+
+
+class EngineClosed(EFTError):
+    """The engine was closed, or is used in a forked process."""
+
+
+class StepFailed(EFTError):
+    """A forward pass or the choice of a token raised; the cause is chained."""
+
+
+def refuse_unknown(kind: str, got: Iterable[str], known: Iterable[str]) -> None:
+    """Raise :class:`UnknownOption` for the first name of ``got`` that is not in ``known``."""
+    names = sorted(known)
+    for name in got:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+            raise UnknownOption(f"unknown {kind} {name!r}; {hint}")
