@@ -15,6 +15,7 @@ import torch
 from eft_integrations.engine.config import EngineConfig
 from eft_integrations.engine.constraint import Grammars
 from eft_integrations.engine.core import Core
+from eft_integrations.engine.encoder import Encoder
 from eft_integrations.engine.forward import ModelRunner
 from eft_integrations.engine.kv import BLOCK, blocks
 from eft_integrations.engine.members import Member, load_members
@@ -111,7 +112,7 @@ def _assembled(
         config=config,
         core=Core(runners, scheduler, size, set(end_ids)),
         preparer=Preparer(
-            tokenizer=copy.deepcopy(tokenizer),
+            encoder=Encoder(tokenizer),
             roles=config.roles,
             default=default,
             size=size,

@@ -15,7 +15,7 @@ from eft_integrations.engine.commit import Chosen, commit, end
 from eft_integrations.engine.forward import Fed, Feed, Runner
 from eft_integrations.engine.sampling import adjust, choose
 from eft_integrations.engine.scheduler import Row, Scheduler
-from eft_integrations.engine.sequence import Blend, Sequence
+from eft_integrations.engine.sequence import Blend, Item, Sequence
 from eft_integrations.errors import EFTError, StepFailed
 from eft_integrations.mixture import BASE
 from eft_integrations.request import MemberStats, Score
@@ -66,7 +66,7 @@ class Core:
     def abort(self, error: EFTError) -> None:
         """Fail everything that runs or waits, and give the caches' memory back."""
         for sequence in [*self.scheduler.running, *self.scheduler.waiting]:
-            sequence.sink(error)
+            sequence.send(error)
         self.scheduler.running.clear()
         self.scheduler.waiting.clear()
         for runner in self.runners.values():
@@ -130,8 +130,7 @@ class Core:
             if sequence.is_scoring:
                 sequence.scored.extend(_scored(predicted, sequence, span))
                 if len(sequence.scored) == len(sequence.request.continuation or ()):
-                    self._retire(sequence)
-                    sequence.sink(_score_of(sequence))
+                    self._finish(sequence, _score_of(sequence))
 
     def _choose(self, predicted: Predicted) -> None:
         """Bias → penalties → grammar mask → temperature and filters → choose → commit."""
@@ -167,9 +166,10 @@ class Core:
     def _commit(self, sequence: Sequence, told: Chosen) -> None:
         event = commit(sequence, told, self.end_ids)
         self.num_tokens += 1
-        if event.finish_reason is not None:
-            self._retire(sequence)
-        sequence.sink(event)
+        if event.finish_reason is None:
+            sequence.send(event)
+        else:
+            self._finish(sequence, event)
 
     # Ends.
 
@@ -178,12 +178,20 @@ class Core:
         now = time.monotonic()
         for sequence in [*self.scheduler.running, *self.scheduler.waiting]:
             if sequence.is_over(now):
-                self._retire(sequence)
-                sequence.sink(end(sequence, "cancelled" if sequence.is_cancelled else "timeout"))
+                reason = "cancelled" if sequence.is_cancelled else "timeout"
+                self._finish(sequence, end(sequence, reason))
+
+    def _finish(self, sequence: Sequence, last: Item) -> None:
+        """Free the slot, then tell: who is told may submit again and must find room."""
+        try:
+            self._retire(sequence)
+        finally:
+            sequence.send(last)
 
     def _retire(self, sequence: Sequence) -> None:
         if sequence in self.scheduler.waiting:
             self.scheduler.waiting.remove(sequence)
+        if sequence not in self.scheduler.running:
             return
         move = self.scheduler.retire(sequence)
         if move is not None:
@@ -192,14 +200,13 @@ class Core:
 
     def _fail(self, sequences: Seq[Sequence], error: Exception) -> None:
         for sequence in sequences:
-            if sequence in self.scheduler.running:
-                self._retire(sequence)
+            if not sequence.is_ended:
                 failure = StepFailed(
                     f"the step failed with {type(error).__name__}: {error}; "
                     f"this request is lost, the engine goes on"
                 )
                 failure.__cause__ = error
-                sequence.sink(failure)
+                self._finish(sequence, failure)
 
     def _charge(self, role: str, sequences: Seq[Sequence], fed: Seq[Fed]) -> None:
         total = self.totals[role]

@@ -19,9 +19,10 @@ from typing import Any, Self, TypeVar, Unpack, overload
 from eft_integrations.engine.assemble import Assembly, assemble
 from eft_integrations.engine.config import EngineConfig, MemberConfig, name_roles
 from eft_integrations.engine.detokenize import Detokenizer
+from eft_integrations.engine.encoder import Encoder
 from eft_integrations.engine.prepare import Prompt, PromptBatch, is_batch
-from eft_integrations.engine.sequence import Blend, Sequence, Sink
-from eft_integrations.engine.stream import AsyncStream, Gathering, Item, Mailbox, Stream
+from eft_integrations.engine.sequence import Blend, Item, Sequence, Sink
+from eft_integrations.engine.stream import AsyncStream, Gathering, Mailbox, Stream
 from eft_integrations.engine.worker import Worker
 from eft_integrations.errors import InvalidRequest, refuse_unknown
 from eft_integrations.mixture import BASE, Mixture, Roles, resolve
@@ -204,6 +205,11 @@ class Engine:
     def vocab_size(self) -> int:
         """Number of ids that mean the same token in every member."""
         return self._prepare.size
+
+    @property
+    def encoder(self) -> Encoder:
+        """Text to the members' token ids, from any thread."""
+        return self._prepare.encoder
 
     def tokenizer(self, role: str = BASE) -> Any:
         """The tokenizer of a role, with its chat template."""

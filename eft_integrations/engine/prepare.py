@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from eft_integrations import checks
+from eft_integrations.engine.encoder import Encoder
 from eft_integrations.errors import ContextOverflow, InvalidRequest, refuse_unknown
 from eft_integrations.mixture import Mixture, Roles, effective, resolve
 from eft_integrations.options import SCORE_KEYS, Options, parse, parse_rows
@@ -22,13 +21,12 @@ PromptBatch = list[str] | list[list[int]] | list[tuple[int, ...]] | list[dict[st
 class Preparer:
     """What a request is checked against. ``max_len``: positions that one request may take."""
 
-    tokenizer: Any
+    encoder: Encoder
     roles: Roles
     default: Mixture
     size: int
     context_len: int
     max_len: int
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def requests(self, prompt: Prompt, options: Options) -> list[Request]:
         """One request a choice (``n``)."""
@@ -51,7 +49,7 @@ class Preparer:
     ) -> Request:
         """A request that scores ``continuation`` instead of writing."""
         if isinstance(continuation, str):
-            ids = self._encode(continuation, special=False)
+            ids = self.encoder.encode(continuation, special=False)
         else:
             ids = checks.token_ids("continuation", continuation)
         self._check_ids("continuation", ids)
@@ -115,7 +113,7 @@ class Preparer:
             by_role = self._by_role(prompt)
         else:
             ids = (
-                self._encode(prompt, special=True)
+                self.encoder.encode(prompt, special=True)
                 if isinstance(prompt, str)
                 else checks.token_ids("prompt", prompt)
             )
@@ -146,11 +144,6 @@ class Preparer:
                 f"{name} holds token id {worst}, but the shared vocabulary has ids 0 to "
                 f"{self.size - 1}; encode the text with the members' own tokenizer"
             )
-
-    def _encode(self, text: str, *, special: bool) -> tuple[int, ...]:
-        # Fast tokenizers refuse to be used from two threads at once.
-        with self._lock:
-            return tuple(self.tokenizer.encode(text, add_special_tokens=special))
 
 
 def is_batch(prompt: object) -> bool:

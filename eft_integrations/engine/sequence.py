@@ -13,7 +13,8 @@ from eft_integrations.errors import EFTError
 from eft_integrations.mixture import Mixture, Terms
 from eft_integrations.request import MemberStats, Request, Score, TokenEvent, Usage
 
-Sink = Callable[[TokenEvent | Score | EFTError], None]
+Item = TokenEvent | Score | EFTError
+Sink = Callable[[Item], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,8 @@ class Sequence:
     ) -> None:
         self.request = request
         self.max_tokens = request.sampling.max_tokens or 0
-        self.sink = sink
+        self._sink = sink
+        self.is_ended = False
         self.detokenizer = detokenizer
         self.stops = StopStrings(request.sampling.stop_strings)
         self.grammar = grammar
@@ -63,6 +65,12 @@ class Sequence:
         with self._lock:
             self._next_index = len(self.output) + 1
             return self._blend
+
+    def send(self, item: Item) -> None:
+        """Tell the consumer; nothing after the last item."""
+        if not self.is_ended:
+            self.is_ended = not isinstance(item, TokenEvent) or item.finish_reason is not None
+            self._sink(item)
 
     def is_over(self, now: float) -> bool:
         """Cancelled, or past its deadline."""

@@ -11,14 +11,12 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-from eft_integrations.engine.sequence import Sequence
+from eft_integrations.engine.sequence import Item, Sequence
 from eft_integrations.errors import EFTError, InvalidRequest
 from eft_integrations.request import Generation, Score, TokenEvent
 
 if TYPE_CHECKING:
     from eft_integrations.engine.engine import Engine
-
-Item = TokenEvent | Score | EFTError
 
 
 class Collector:

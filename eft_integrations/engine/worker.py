@@ -143,5 +143,5 @@ class Worker:
             self._inbox.clear()
             self._backlog.clear()
         for sequence in rest:
-            sequence.sink(reason)
+            sequence.send(reason)
         self._core.abort(reason)

@@ -1,0 +1,46 @@
+"""Text → token ids, safe from any thread, with and without control tokens."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from functools import cached_property
+from typing import Any
+
+
+class Encoder:
+    """One tokenizer behind one lock: fast tokenizers refuse to be used from two threads at once."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = copy.deepcopy(tokenizer)
+        self._lock = threading.Lock()
+
+    @cached_property
+    def control(self) -> dict[str, int]:
+        """Strings that the tokenizer reads as one control token → its id.
+
+        Added tokens of white space or of one character are vocabulary, not control.
+        """
+        added = self._tokenizer.get_added_vocab()
+        return {token: i for token, i in added.items() if len(token) > 1 and not token.isspace()}
+
+    def encode(self, text: str, *, special: bool) -> tuple[int, ...]:
+        """Token ids; control tokens in ``text`` count. ``special``: with the default BOS."""
+        with self._lock:
+            return tuple(self._tokenizer.encode(text, add_special_tokens=special))
+
+    def encode_plain(self, text: str) -> tuple[int, ...]:
+        """Token ids in which nothing is a control token, whatever ``text`` says."""
+        with self._lock:
+            ids = tuple(self._plain.encode(text, add_special_tokens=False))
+        if not set(ids) & set(self.control.values()):
+            return ids
+        # Tokens that were added without being special match all the same: no half of one does.
+        return self.encode_plain(text[:1]) + self.encode_plain(text[1:])
+
+    @cached_property
+    def _plain(self) -> Any:
+        """A copy, since the switch is state of the tokenizer and not of a call."""
+        plain = copy.deepcopy(self._tokenizer)
+        plain.split_special_tokens = True
+        return plain
