@@ -178,8 +178,8 @@ class Core:
         now = time.monotonic()
         for sequence in [*self.scheduler.running, *self.scheduler.waiting]:
             if sequence.is_over(now):
-                reason = "cancelled" if sequence.is_cancelled else "timeout"
-                self._finish(sequence, end(sequence, reason))
+                is_cancelled = sequence.is_cancelled
+                self._finish(sequence, end(sequence, "cancelled" if is_cancelled else "timeout"))
 
     def _finish(self, sequence: Sequence, last: Item) -> None:
         """Free the slot, then tell: who is told may submit again and must find room."""

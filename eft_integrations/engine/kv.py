@@ -94,7 +94,7 @@ class SlotLayer(CacheLayerMixin):
     """One layer's keys and values, [num_slots, kv_heads, capacity, head_dim] each."""
 
     def __init__(self, cache: SlotCache) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call] # untyped in transformers
         self.cache = cache
 
     def update(
