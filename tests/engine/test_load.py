@@ -114,7 +114,7 @@ def test_live_tensors_and_threads_stay_constant_over_500_requests(trio: Path) ->
             streams = [engine.stream(**{**one, "max_tokens": 6}) for one in jobs]
             for number, stream in enumerate(streams):
                 if number % 3:
-                    assert stream.result.finish_reason == "length"
+                    assert stream.result.finish_reason in ("length", "stop")
                 stream.close()
         wait_until(lambda: is_idle(engine))
         del streams, stream
