@@ -1,0 +1,84 @@
+"""What the documents say is run, and what they point to exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eft_integrations.options import GENERATE_KEYS
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, timeout=300
+    )
+
+
+def document_id(path: Path) -> str:
+    return path.name
+
+
+def test_the_python_of_the_readme_runs() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    assert blocks
+    namespace: dict[str, Any] = {}
+    for block in blocks:
+        if "…" not in block:
+            exec(compile(block, "README.md", "exec"), namespace)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=document_id)
+def test_an_example_runs_and_is_short(path: Path) -> None:
+    assert path.read_text().count("\n") < 40
+    done = run("-W", "error", str(path))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=document_id)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", path.read_text()):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_every_option_is_in_the_reference() -> None:
+    text = (ROOT / "docs" / "engine.md").read_text()
+    missing = [name for name in GENERATE_KEYS if f"`{name}`" not in text]
+    assert not missing
+
+
+@pytest.mark.parametrize("command", ["", "ask", "compare", "chat", "check"])
+def test_the_help_in_the_documents_is_the_help_of_the_command(command: str) -> None:
+    code = (
+        "import sys; sys.argv = ['eft', *sys.argv[1:]]\n"
+        "from eft_integrations.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.split(), "--help"],
+        capture_output=True,
+        text=True,
+        env={"COLUMNS": "100", "TERM": "dumb", "PATH": "", "NO_COLOR": "1"},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    wanted = "\n".join(line.rstrip() for line in done.stdout.strip().splitlines())
+    assert wanted in (ROOT / "docs" / "cli.md").read_text(), f"make docs: eft {command} --help"
+
+
+def test_nothing_names_a_machine() -> None:
+    listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, cwd=ROOT)
+    for name in listed.stdout.splitlines():
+        if Path(name).suffix in {".py", ".md", ".toml", ".txt", ".yml", ""} and name != "LICENSE":
+            text = (ROOT / name).read_text(errors="ignore")
+            found = re.findall(r"(?<![\w.])/(?:root|work|home)/\w+", text)
+            assert not found, f"{name} names {found[0]}"
