@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class MemberConfig:
     quantization_config: Any = None
     attn_implementation: str | None = None
     revision: str | None = None
-    token: str | bool | None = None
+    token: str | bool | None = field(default=None, repr=False)
     cache_dir: str | Path | None = None
     local_files_only: bool = False
     trust_remote_code: bool = False
@@ -49,6 +49,8 @@ class MemberConfig:
             raise InvalidRequest(
                 f"device={self.device!r} and device_map exclude each other; give one of them"
             )
+        if self.max_memory is not None and self.device_map is None:
+            raise InvalidRequest("max_memory needs a device_map; add device_map='auto'")
         for name in ("local_files_only", "trust_remote_code", "use_safetensors"):
             checks.flag(name, getattr(self, name))
 

@@ -105,7 +105,7 @@ class Core:
         chosen = [i for i, row in enumerate(rows) if row.num_logits]
         if not chosen:
             return None
-        device = logits[BASE][chosen[0]].device
+        device = _mixing_device(logits[BASE][chosen[0]].device)
         members = {
             role: log_probabilities(
                 torch.cat([by_row[i][:, : self.size].to(device) for i in chosen])
@@ -215,6 +215,11 @@ class Core:
         self.totals[role] = MemberStats(passes=passes, seconds=seconds)
         for sequence, one in zip(sequences, fed, strict=True):
             sequence.charge(role, one.seconds)
+
+
+def _mixing_device(device: torch.device) -> torch.device:
+    """Where the rule runs: with the base, but not on MPS, which has no float64 for the noise."""
+    return torch.device("cpu") if device.type == "mps" else device
 
 
 def _feed(row: Row, role: str) -> Feed:

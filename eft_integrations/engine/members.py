@@ -25,6 +25,17 @@ _KINDS: Mapping[type, str] = {
     DynamicLayer: "full_attention",
     DynamicSlidingWindowLayer: "sliding_attention",
 }
+# What the libraries raise on damaged files and on devices that are not there.
+_FAILURES = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    AssertionError,
+    ImportError,
+    SafetensorError,
+)
 # ALiBi biases come from a 2-D mask; these families have no ``alibi`` switch in their config.
 _ALIBI_TYPES = ("bloom", "mpt")
 
@@ -130,21 +141,21 @@ def load_member(role: str, config: MemberConfig) -> Member:
         for name in ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
         if getattr(config, name) is not None
     }
-    # Loading runs code of many libraries, which raise what they like on a damaged file.
     try:
         tokenizer = AutoTokenizer.from_pretrained(config.path, **common)
         loader: Any = AutoModelForCausalLM  # its annotation knows nothing of the loading report
         model, report = loader.from_pretrained(
             config.path, **common, **_placement(config), output_loading_info=True
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        if config.device_map is None and config.quantization_config is None:
+            model.to(_device(config.device))
+    except _FAILURES as error:
         raise LoadError(
             f"cannot load {role} from {str(config.path)!r}: {_first_line(error)}; "
-            f"give a folder or hub id with config.json, safetensors weights and a tokenizer"
+            f"check the folder or hub id (config.json, safetensors weights, tokenizer) and the "
+            f"device"
         ) from error
     _refuse_random_weights(role, config, report)
-    if not any(key in _placement(config) for key in ("device_map", "quantization_config")):
-        model.to(_device(config.device))
     model.eval()
     return Member(config, model, tokenizer, _windows(role, model))
 

@@ -17,6 +17,7 @@ from eft_integrations import (
     Engine,
     InvalidRequest,
     LoadError,
+    MemberConfig,
     Mixture,
     PerRow,
     Plausibility,
@@ -187,6 +188,21 @@ def test_an_unknown_setting_is_refused_with_a_suggestion(trio: Path) -> None:
 )
 def test_a_setting_out_of_range_is_refused(trio: Path, settings: dict[str, Any]) -> None:
     refused(InvalidRequest, lambda: open_trio(trio, **settings))
+
+
+def test_a_device_that_is_not_there_is_refused(trio: Path) -> None:
+    for device in ("cuda", "nonsense"):
+        said = refused(LoadError, lambda device=device: open_trio(trio, device=device))
+        assert said.startswith("cannot load base")
+
+
+def test_placement_that_would_be_ignored_is_refused() -> None:
+    refused(InvalidRequest, lambda: MemberConfig(path="x", max_memory={"cpu": "1GB"}))
+    refused(InvalidRequest, lambda: MemberConfig(path="x", device="cpu", device_map="auto"))
+
+
+def test_a_secret_is_not_shown() -> None:
+    assert "hf_secret" not in repr(MemberConfig(path="x", token="hf_secret"))
 
 
 def test_a_missing_folder_a_file_and_an_empty_folder_are_told_apart(tmp_path: Path) -> None:
