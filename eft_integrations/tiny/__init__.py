@@ -1,0 +1,49 @@
+"""The embedded demonstration family: three small members that show up-scaling offline.
+
+Importing this room is light; only the files that build or measure the family need torch.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from eft_integrations.errors import LoadError
+
+MEMBERS = ("base", "reference", "tuned")
+
+_ROOM = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its one right answer; `is_apart` marks a wording foreign to training."""
+
+    question: str
+    answer: str
+    relation: str
+    is_apart: bool = False
+
+
+def member_path(name: str) -> Path:
+    """The folder of a member, as `from_pretrained` takes it; raises `LoadError` if unknown."""
+    if name not in MEMBERS:
+        known = ", ".join(MEMBERS)
+        raise LoadError(f"the embedded family has no member {name!r}; known: {known}")
+    return _ROOM / "weights" / name
+
+
+def _questions(split: str) -> tuple[Question, ...]:
+    lines = (_ROOM / "data" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+    return tuple(Question(**json.loads(line)) for line in lines)
+
+
+def heldout_questions() -> tuple[Question, ...]:
+    """Questions about facts that training text only ever states, for final measurements."""
+    return _questions("heldout")
+
+
+def dev_questions() -> tuple[Question, ...]:
+    """Questions of the same kind on other facts, for choosing settings."""
+    return _questions("dev")

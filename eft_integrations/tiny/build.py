@@ -1,0 +1,187 @@
+"""Build the family again: `python -m eft_integrations.tiny.build [--member NAME] [--resume]`.
+
+Checkpoints and a log of losses go to `build/tiny/` under the working directory; finished members
+go into the package as complete `from_pretrained` folders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from tokenizers import Tokenizer
+from transformers import GenerationConfig, LlamaForCausalLM
+
+from eft_integrations.tiny import MEMBERS, Question, dev_questions, member_path
+from eft_integrations.tiny.chatml import SEPARATOR, TURN_END
+from eft_integrations.tiny.corpus import token_id
+from eft_integrations.tiny.facts import facts_in
+from eft_integrations.tiny.measure import Term, questions_for, score
+from eft_integrations.tiny.recipes import PRETRAINING, TUNING
+from eft_integrations.tiny.tokenizer import save_tokenizer, train_tokenizer
+from eft_integrations.tiny.train import Checkpoint, finetune, pretrain
+
+WORK = Path("build/tiny")
+PARTS = ("tokenizer", "reference", "tuned", "base")
+NUM_DEV_CHECKS = 64
+_log = logging.getLogger("eft_integrations")
+
+Report = Callable[[int, float], None]
+
+
+def tokenizer_of(name: str) -> Tokenizer:
+    """The tokenizer in a member's folder, without the wrapper of transformers."""
+    return Tokenizer.from_file(str(member_path(name) / "tokenizer.json"))
+
+
+def model_of(name: str) -> LlamaForCausalLM:
+    """A shipped member in float32, ready to evaluate."""
+    model: LlamaForCausalLM
+    model = LlamaForCausalLM.from_pretrained(member_path(name), dtype=torch.float32)
+    return model
+
+
+@contextmanager
+def _reporting(name: str, total: int) -> Iterator[Report]:
+    """A progress bar, and `build/tiny/<name>.jsonl` with the loss and the seconds of every step."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("step {task.completed} of {task.total}, loss {task.fields[loss]:.3f}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    start = time.monotonic()
+    with (
+        Progress(*columns, console=Console(stderr=True)) as progress,
+        (WORK / f"{name}.jsonl").open("a", encoding="utf-8") as log,
+    ):
+        bar = progress.add_task(name, total=total, loss=float("nan"))
+
+        def report(step: int, loss: float) -> None:
+            progress.update(bar, completed=step, loss=loss)
+            seconds = round(time.monotonic() - start, 2)
+            log.write(json.dumps({"step": step, "loss": loss, "seconds": seconds}) + "\n")
+            log.flush()
+
+        yield report
+
+
+def _save(model: LlamaForCausalLM, name: str, end_ids: list[int]) -> None:
+    """Write a complete folder in bfloat16, with the ids that end this member's text."""
+    end = end_ids[0] if len(end_ids) == 1 else end_ids
+    model.config.eos_token_id = end
+    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+        eos_token_id=end, pad_token_id=token_id(tokenizer_of(name), SEPARATOR), do_sample=False
+    )
+    model.bfloat16().save_pretrained(member_path(name))
+    # safetensors writes for its owner alone; a wheel is read by everyone.
+    (member_path(name) / "model.safetensors").chmod(0o644)
+    _log.info("wrote member %s to %s", name, member_path(name))
+
+
+def _write_questions(split: str) -> None:
+    path = member_path("base").parents[1] / "data" / f"{split}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps(asdict(q), ensure_ascii=False) for q in questions_for(facts_in(split))]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def build_tokenizer() -> None:
+    """Train the one tokenizer, save it with every member, and write the question sets."""
+    tokenizer = train_tokenizer()
+    for name in MEMBERS:
+        save_tokenizer(tokenizer, member_path(name))
+    for split in ("heldout", "dev"):
+        _write_questions(split)
+
+
+def build_pretrained(name: str, *, resume: bool, is_compiled: bool) -> None:
+    """Pre-train `base` or `reference`."""
+    recipe, tokenizer = PRETRAINING[name], tokenizer_of(name)
+    end_id = token_id(tokenizer, SEPARATOR)
+    with _reporting(name, recipe.num_steps) as report:
+        model = pretrain(
+            recipe,
+            tokenizer,
+            Checkpoint(WORK / f"{name}.pt"),
+            end_token_id=end_id,
+            resume=resume,
+            is_compiled=is_compiled,
+            report=report,
+        )
+    _save(model, name, [end_id])
+
+
+def _dev_format(
+    tokenizer: Tokenizer, asked: Sequence[Question]
+) -> Callable[[LlamaForCausalLM], float]:
+    def measure(model: LlamaForCausalLM) -> float:
+        found = score((Term(model, 1.0),), tokenizer, asked)
+        _log.info("dev format %.3f, fact %.3f", found.form, found.fact)
+        return found.form
+
+    return measure
+
+
+def build_tuned() -> None:
+    """Fine-tune `tuned` from the shipped weights of `reference`."""
+    tokenizer = tokenizer_of("tuned")
+    end_id = token_id(tokenizer, SEPARATOR)
+    with _reporting("tuned", TUNING.max_steps) as report:
+        model = finetune(
+            model_of("reference").train(),
+            TUNING,
+            tokenizer,
+            pad_id=end_id,
+            dev_format=_dev_format(tokenizer, dev_questions()[:NUM_DEV_CHECKS]),
+            report=report,
+        )
+    _save(model, "tuned", [token_id(tokenizer, TURN_END), end_id])
+
+
+def build(part: str, *, resume: bool, is_compiled: bool) -> None:
+    """Build one part of the family; `tuned` needs `reference`, and all need `tokenizer`."""
+    if part == "tokenizer":
+        build_tokenizer()
+    elif part == "tuned":
+        build_tuned()
+    else:
+        build_pretrained(part, resume=resume, is_compiled=is_compiled)
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m eft_integrations.tiny.build", description=__doc__
+    )
+    parser.add_argument("--member", choices=(*PARTS, "all"), default="all")
+    parser.add_argument("--resume", action="store_true", help="go on from build/tiny/*.pt")
+    parser.add_argument("--threads", type=int, help="torch threads (default: torch decides)")
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile; needs a C++ compiler"
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of `python -m eft_integrations.tiny.build`."""
+    arguments = _arguments(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    for part in PARTS if arguments.member == "all" else (arguments.member,):
+        build(part, resume=arguments.resume, is_compiled=arguments.compile)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The shipped folders: members by name, one tokenizer, one chat template."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from transformers import AutoConfig, AutoTokenizer
+
+from eft_integrations.errors import LoadError
+from eft_integrations.tiny import MEMBERS, heldout_questions, member_path
+from eft_integrations.tiny.chatml import SPECIAL_TOKENS, Turn, render
+
+TOOL = {
+    "type": "function",
+    "function": {"name": "lookup", "parameters": {"type": "object", "properties": {}}},
+}
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    return AutoTokenizer.from_pretrained(member_path("tuned"))
+
+
+def test_naming_the_family_loads_neither_torch_nor_transformers() -> None:
+    code = (
+        "import sys, eft_integrations.tiny as t; t.heldout_questions();"
+        "sys.exit(bool({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_unknown_member_is_refused_with_the_known_names() -> None:
+    with pytest.raises(LoadError, match=r"'chat'; known: base, reference, tuned"):
+        member_path("chat")
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_a_member_is_a_complete_folder(name: str) -> None:
+    files = {path.name for path in member_path(name).iterdir()}
+    assert files >= {
+        "config.json",
+        "generation_config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "chat_template.jinja",
+    }
+
+
+def test_all_members_share_one_tokenizer_file() -> None:
+    files = {(member_path(name) / "tokenizer.json").read_bytes() for name in MEMBERS}
+    assert len(files) == 1
+
+
+def test_the_weights_are_small_and_the_small_model_smaller() -> None:
+    size = {name: (member_path(name) / "model.safetensors").stat().st_size for name in MEMBERS}
+    assert sum(size.values()) < 14_000_000
+    assert size["reference"] * 5 <= size["base"]
+    assert size["reference"] == pytest.approx(size["tuned"], rel=0.01)
+
+
+def test_a_turn_ends_the_tuned_member_and_a_document_the_others(tokenizer: Any) -> None:
+    end, turn_end = (tokenizer.convert_tokens_to_ids(t) for t in ("<|endoftext|>", "<|im_end|>"))
+    ends = {n: AutoConfig.from_pretrained(member_path(n)).eos_token_id for n in MEMBERS}
+    assert ends == {"base": end, "reference": end, "tuned": [turn_end, end]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " two  spaces ", "naïve café\n\tŁódź", "漢字とかな 🙂", "a\u200bb\x00", "1234567890"],
+)
+def test_the_tokenizer_gives_every_text_back(tokenizer: Any, text: str) -> None:
+    ids = tokenizer(text)["input_ids"]
+    assert tokenizer.decode(ids) == text
+
+
+def test_no_token_is_added_that_the_text_does_not_hold(tokenizer: Any) -> None:
+    ids = tokenizer("Hello")["input_ids"]
+    assert not set(ids) & set(tokenizer.convert_tokens_to_ids(list(SPECIAL_TOKENS)))
+
+
+def test_digits_are_separate_tokens(tokenizer: Any) -> None:
+    tokens = tokenizer.tokenize("year 1987")
+    assert tokens[-4:] == ["1", "9", "8", "7"]
+
+
+def test_the_template_writes_what_training_wrote(tokenizer: Any) -> None:
+    turns = [Turn("system", "Be kind."), Turn("user", "Hi?"), Turn("assistant", "Yes.")]
+    messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+    told = tokenizer.apply_chat_template(messages, tokenize=False)
+    assert told == render(turns)
+    opened = tokenizer.apply_chat_template(messages[:2], tokenize=False, add_generation_prompt=True)
+    assert opened == render(turns[:2], is_open=True)
+
+
+def test_tools_stand_in_the_system_turn(tokenizer: Any) -> None:
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
+    text = tokenizer.apply_chat_template(messages, tools=[TOOL], tokenize=False)
+    system, user, rest = text.split("<|im_end|>\n")
+    assert system.startswith("<|im_start|>system\nBe kind.\n\n# Tools")
+    assert '<tools>\n{"type": "function", "function": {"name": "lookup"' in system
+    assert (user, rest) == ("<|im_start|>user\nHi", "")
+
+
+def test_calls_and_results_follow_the_hermes_dialect(tokenizer: Any) -> None:
+    call = {"type": "function", "function": {"name": "lookup", "arguments": {"word": "né"}}}
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "one"},
+        {"role": "tool", "content": "two"},
+    ]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    assert text == (
+        "<|im_start|>user\nHi<|im_end|>\n"
+        "<|im_start|>assistant\n<tool_call>\n"
+        '{"name": "lookup", "arguments": {"word": "né"}}\n</tool_call><|im_end|>\n'
+        "<|im_start|>user\n<tool_response>\none\n</tool_response>\n"
+        "<tool_response>\ntwo\n</tool_response><|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+
+
+def test_the_held_out_set_is_large_enough_to_measure() -> None:
+    asked = heldout_questions()
+    assert len(asked) >= 300
+    assert len({item.question for item in asked}) == len(asked)
