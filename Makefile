@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: install demo test test-slow lint clean
+.PHONY: install demo test test-slow lint docs clean
 
 install: $(VENV)/.core
 
@@ -30,6 +30,9 @@ test: lint
 
 test-slow: $(VENV)/.test
 	$(BIN)/pytest -m slow
+
+docs: install
+	$(BIN)/python docs/build_cli.py
 
 clean:
 	rm -rf $(VENV) build dist

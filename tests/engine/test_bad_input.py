@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_an_unknown_option_is_refused_with_a_suggestion(
     options: Any = {typed: 1}
     for call in (engine.generate, engine.stream):
         assert f"did you mean {meant!r}?" in refused(
-            UnknownOption, lambda call=call: call("Hello", **options)
+            UnknownOption, partial(call, "Hello", **options)
         )
 
 
@@ -149,7 +150,7 @@ def test_a_stream_takes_one_prompt_and_one_choice(engine: Engine) -> None:
 def test_a_plausibility_needs_exactly_one_threshold() -> None:
     bad: list[dict[str, Any]] = [{}, {"min_ratio": 0.1, "top_p": 0.9}, {"top_p": 0.0}]
     for options in bad:
-        refused(InvalidRequest, lambda options=options: Plausibility(**options))
+        refused(InvalidRequest, partial(Plausibility, **options))
 
 
 def test_every_documented_option_is_known_and_every_known_one_is_typed() -> None:
@@ -192,7 +193,7 @@ def test_a_setting_out_of_range_is_refused(trio: Path, settings: dict[str, Any])
 
 def test_a_device_that_is_not_there_is_refused(trio: Path) -> None:
     for device in ("cuda", "nonsense"):
-        said = refused(LoadError, lambda device=device: open_trio(trio, device=device))
+        said = refused(LoadError, partial(open_trio, trio, device=device))
         assert said.startswith("cannot load base")
 
 
