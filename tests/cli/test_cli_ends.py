@@ -1,0 +1,41 @@
+"""How the process ends where somebody stops it."""
+
+import signal
+import subprocess
+
+from eft_integrations.cli.boundary import printable
+from tests.cli.conftest import COMMAND, Eft
+
+
+def test_a_broken_pipe_ends_ask_quietly(endless: list[str]) -> None:
+    asked = subprocess.Popen(
+        [*COMMAND, "ask", "Hello", *endless], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert asked.stdout is not None
+    assert asked.stderr is not None
+    assert asked.stdout.read(5)
+    asked.stdout.close()
+    assert asked.stderr.read() == b""
+    assert asked.wait() == 141
+    asked.stderr.close()
+
+
+def test_ctrl_c_ends_ask_quietly_with_130(endless: list[str]) -> None:
+    asked = subprocess.Popen(
+        [*COMMAND, "ask", "Hello", *endless], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert asked.stdout is not None
+    asked.stdout.read(5)
+    asked.send_signal(signal.SIGINT)
+    _, told = asked.communicate()
+    assert (told, asked.returncode) == (b"", 130)
+
+
+def test_an_answer_that_is_cut_is_called_so(eft: Eft, endless: list[str]) -> None:
+    result = eft("ask", "Hello", *endless[:-1], 8)
+    assert result.exit_code == 0
+    assert result.stderr == "(cut at 8 tokens; see --max-tokens)\n"
+
+
+def test_control_characters_do_not_reach_a_terminal() -> None:
+    assert printable("a\x1b[2J\tb\r\n\x9b\u20ac") == "a\ufffd[2J\tb\ufffd\n\ufffd\u20ac"
