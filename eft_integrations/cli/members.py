@@ -100,11 +100,11 @@ class Members:
 
     def plan(self) -> EngineConfig:
         """The settings that ``open`` would use, for an examination."""
-        from eft_integrations.engine.examine import plan
+        from eft_integrations.engine import EngineConfig
 
         # Engine.tiny's own dtype, unless another was asked for.
         own = {"dtype": "float32"} if self.are_embedded else {}
-        return plan(**self.by_role, **{**own, **self.placement})
+        return EngineConfig.of(**self.by_role, **{**own, **self.placement})
 
     def open(self, *mixtures: Mixture, **settings: int) -> Engine:
         """Load them; the first mixture becomes the default. All are refused before the loading."""

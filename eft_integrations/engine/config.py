@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class MemberConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.path, (str, Path)) or not str(self.path):
             raise InvalidRequest(f"a member's path must be a folder or hub id, got {self.path!r}")
+        if str(self.path).startswith("~"):
+            object.__setattr__(self, "path", Path(self.path).expanduser())
         _one_of("dtype", self.dtype, DTYPES)
         _one_of("attn_implementation", self.attn_implementation, ATTENTION)
         if self.device is not None and self.device_map is not None:
@@ -93,6 +95,35 @@ class EngineConfig:
             checks.integer("kv_memory", self.kv_memory, low=1)
         if self.mixture is not None and not isinstance(self.mixture, Mixture):
             raise InvalidRequest(f"mixture must be a Mixture, got {self.mixture!r}")
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        base: Any,
+        tuned: Any = None,
+        reference: Any = None,
+        dtype: str = "auto",
+        device: str = "auto",
+        **settings: Any,
+    ) -> EngineConfig:
+        """The settings of ``Engine.from_pretrained``; refuses unknown ones with a suggestion."""
+        own = [spec.name for spec in fields(cls) if spec.name not in ("members", "roles")]
+        known = [*own, "base", "tuned", "reference", "dtype", "device"]
+        refuse_unknown("setting of an engine", settings, known)
+        roles, given = name_roles(base, tuned, reference)
+        members = {role: _placed(MemberConfig.of(m), dtype, device) for role, m in given.items()}
+        return cls(members=members, roles=roles, **settings)
+
+
+def _placed(member: MemberConfig, dtype: str, device: str) -> MemberConfig:
+    """The engine's dtype and device where the member names none of its own."""
+    has_place = member.device is not None or member.device_map is not None
+    return replace(
+        member,
+        dtype=member.dtype or dtype,
+        device=member.device if has_place else device,
+    )
 
 
 def name_roles(base: Any, tuned: Any, reference: Any) -> tuple[Roles, dict[str, Any]]:

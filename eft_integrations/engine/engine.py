@@ -9,7 +9,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from eft_integrations.engine.assemble import Assembly, assemble
-from eft_integrations.engine.config import EngineConfig, MemberConfig, name_roles
+from eft_integrations.engine.config import EngineConfig, MemberConfig
 from eft_integrations.engine.detokenize import Detokenizer
 from eft_integrations.engine.encoder import Encoder
 from eft_integrations.engine.prepare import Prompt, PromptBatch, is_batch
@@ -86,18 +86,18 @@ class Engine:
         same keys). Each is a folder, a hub id or a :class:`MemberConfig`. ``kv_memory`` in bytes.
         Raises ``LoadError``, ``VocabularyMismatch``, ``InvalidRequest``, ``UnknownOption``.
         """
-        refuse_unknown("setting of an engine", unknown, _SETTINGS)
-        roles, members = name_roles(base, tuned, reference)
-        config = EngineConfig(
-            members={
-                role: _placed(MemberConfig.of(m), dtype, device) for role, m in members.items()
-            },
-            roles=roles,
+        config = EngineConfig.of(
+            base=base,
+            tuned=tuned,
+            reference=reference,
+            dtype=dtype,
+            device=device,
             mixture=mixture,
             max_slots=max_slots,
             max_context=max_context,
             kv_memory=kv_memory,
             max_queue=max_queue,
+            **unknown,
         )
         return cls(assemble(config))
 
@@ -349,26 +349,6 @@ class Engine:
             grammar=grammar,
             deadline=None if timeout is None else time.monotonic() + timeout,
         )
-
-
-_SETTINGS = [
-    "base",
-    "tuned",
-    "reference",
-    "dtype",
-    "device",
-    *(spec.name for spec in fields(EngineConfig) if spec.name not in ("members", "roles")),
-]
-
-
-def _placed(member: MemberConfig, dtype: str, device: str) -> MemberConfig:
-    """The engine's dtype and device where the member names none of its own."""
-    has_place = member.device is not None or member.device_map is not None
-    return replace(
-        member,
-        dtype=member.dtype or dtype,
-        device=member.device if has_place else device,
-    )
 
 
 def _post(post: Callable[[tuple[int, Item]], None], number: int, item: Item) -> None:

@@ -6,26 +6,21 @@ tokenizers are those that the engine will have, so that it is asked itself, not 
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import psutil
 import torch
-from safetensors import safe_open
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from eft_integrations.engine import findings as look
-from eft_integrations.engine import members as loading
-from eft_integrations.engine.config import EngineConfig, MemberConfig, name_roles
+from eft_integrations.engine.config import EngineConfig, MemberConfig
 from eft_integrations.engine.findings import Finding
 from eft_integrations.engine.forward import Feed, ModelRunner
 from eft_integrations.engine.kv import BLOCK
-from eft_integrations.engine.members import Member
+from eft_integrations.engine.members import Member, load_members, sketch_member
+from eft_integrations.engine.placement import device_of, first_line, identity, refuse_wrong_path
 from eft_integrations.errors import InvalidRequest, LoadError
 
 PASS_LENS = (1, 8)  # tokens of the passes that are measured
@@ -59,28 +54,6 @@ class Examination:
         return any(finding.level == "problem" for finding in self.findings)
 
 
-def plan(
-    *,
-    base: Any,
-    tuned: Any = None,
-    reference: Any = None,
-    dtype: str = "auto",
-    device: str = "auto",
-) -> EngineConfig:
-    """Settings of an engine that is not built yet, as ``Engine.from_pretrained`` takes them."""
-    roles, given = name_roles(base, tuned, reference)
-    members = {role: MemberConfig.of(member) for role, member in given.items()}
-    placed = {
-        role: replace(
-            member,
-            dtype=member.dtype or dtype,
-            device=member.device or (None if member.device_map else device),
-        )
-        for role, member in members.items()
-    }
-    return EngineConfig(members=placed, roles=roles)
-
-
 def examine_files(config: EngineConfig) -> Examination:
     """What configs, tokenizers and the headers of weight files tell.
 
@@ -90,10 +63,10 @@ def examine_files(config: EngineConfig) -> Examination:
     sketches: dict[str, Member] = {}
     damage = []
     for role, member in config.members.items():
-        loading._refuse_wrong_path(role, member.path)
+        refuse_wrong_path(role, member.path)
         _refuse_absent_device(_device(member))
         try:
-            sketches[role] = sketch(role, member)
+            sketches[role] = sketch_member(role, member)
         except LoadError as error:
             damage.append(look.problem(role, error))
     if damage:
@@ -114,7 +87,7 @@ def examine_weights(config: EngineConfig) -> Examination:
     """Load the members and measure their passes: some seconds beside the loading."""
     load = psutil.cpu_percent(interval=0.2)  # before torch's own threads begin to spin
     try:
-        members = loading.load_members(config.members)
+        members = load_members(config.members)
     except LoadError as error:
         return Examination(findings=(look.problem("weights", error),), figures={})
     figures = {
@@ -130,26 +103,6 @@ def examine_weights(config: EngineConfig) -> Examination:
 def tokens_per_second(figures: Mapping[str, Figures]) -> float:
     """One request without speculation: a token takes one pass of every role."""
     return 1 / sum(one.seconds[1] for one in figures.values())
-
-
-def sketch(role: str, config: MemberConfig) -> Member:
-    """The member without weights: its shapes are real, its parameters take no memory."""
-    common = {
-        name: getattr(config, name)
-        for name in ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
-        if getattr(config, name) is not None
-    }
-    try:
-        _refuse_damaged_files(config)
-        tokenizer = AutoTokenizer.from_pretrained(config.path, **common)
-        model = _without_weights(config, AutoConfig.from_pretrained(config.path, **common))
-        model.generation_config = _generation_config(config, common, model)
-    except Exception as error:  # whatever a library raises on a damaged file
-        raise LoadError(
-            f"cannot read {role} from {str(config.path)!r}: {loading._first_line(error)}; give a "
-            f"folder or hub id with config.json, safetensors weights and a tokenizer"
-        ) from error
-    return Member(config, model, tokenizer, loading._windows(role, model))
 
 
 def seconds_per_pass(member: Member, num_tokens: int, patience: float = 2.0) -> float:
@@ -169,40 +122,6 @@ def seconds_per_pass(member: Member, num_tokens: int, patience: float = 2.0) -> 
     return statistics.median(times)
 
 
-def _refuse_damaged_files(config: MemberConfig) -> None:
-    """Open every weight file of a local folder; its header tells whether it is whole."""
-    folder = Path(config.path).expanduser()
-    if not folder.is_dir() or not config.use_safetensors:
-        return
-    index = folder / "model.safetensors.index.json"
-    names = {"model.safetensors"}
-    if index.is_file():
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    for name in sorted(names):
-        with safe_open(folder / name, "pt"):
-            pass
-
-
-def _without_weights(config: MemberConfig, settings: Any) -> Any:
-    wanted = loading._placement(config)["dtype"]
-    own = settings.dtype or torch.float32
-    loader: Any = AutoModelForCausalLM  # untyped in transformers
-    with torch.device("meta"):
-        return loader.from_config(
-            settings,
-            dtype=own if wanted == "auto" else getattr(torch, wanted),
-            trust_remote_code=config.trust_remote_code,
-        )
-
-
-def _generation_config(config: MemberConfig, common: Mapping[str, Any], model: Any) -> Any:
-    """That of the checkpoint, where it has one: it may name more end tokens."""
-    try:
-        return GenerationConfig.from_pretrained(config.path, **common)
-    except OSError:
-        return model.generation_config
-
-
 def _figures(member: Member) -> Figures:
     return Figures(
         num_parameters=int(member.model.num_parameters()),
@@ -216,7 +135,7 @@ def _figures(member: Member) -> Figures:
 
 
 def _device(config: MemberConfig) -> str:
-    return _DEVICE_MAP if config.device_map else loading._device(config.device)
+    return _DEVICE_MAP if config.device_map else device_of(config.device)
 
 
 def _refuse_absent_device(device: str) -> None:
@@ -224,7 +143,7 @@ def _refuse_absent_device(device: str) -> None:
         torch.empty(0, device="cpu" if device == _DEVICE_MAP else device)
     except (RuntimeError, AssertionError) as error:  # torch has no word for it
         raise InvalidRequest(
-            f"device {device!r} is not there: {loading._first_line(error)}; use auto or cpu"
+            f"device {device!r} is not there: {first_line(error)}; use auto or cpu"
         ) from error
 
 
@@ -234,7 +153,7 @@ def _room(sketches: Mapping[str, Member], figures: Mapping[str, Figures]) -> lis
     devices = {role: one.device for role, one in figures.items()}
     found = look.placement(dtypes, devices)
     # Roles that share a model share its weights, and have a cache each.
-    models = {loading._identity(m.config.path): role for role, m in sketches.items()}
+    models = {identity(m.config.path): role for role, m in sketches.items()}
     for device in dict.fromkeys(devices.values()):
         needed = sum(figures[r].num_bytes for r in models.values() if devices[r] == device)
         if device != _DEVICE_MAP:

@@ -16,7 +16,8 @@ from jinja2 import TemplateError
 from eft_integrations.engine.assemble import share_vocabulary
 from eft_integrations.engine.config import EngineConfig
 from eft_integrations.engine.kv import BLOCK
-from eft_integrations.engine.members import Member, default_dtype
+from eft_integrations.engine.members import Member
+from eft_integrations.engine.placement import default_dtype
 from eft_integrations.errors import EFTError, VocabularyMismatch
 from eft_integrations.mixture import BASE
 

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import safe_open
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedTokenizerBase,
+)
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from eft_integrations.engine.config import MemberConfig
+from eft_integrations.engine.placement import (
+    device_of,
+    first_line,
+    identity,
+    placement,
+    refuse_wrong_path,
+)
 from eft_integrations.errors import LoadError
 
 logger = logging.getLogger("eft_integrations")
@@ -25,17 +40,6 @@ _KINDS: Mapping[type, str] = {
     DynamicLayer: "full_attention",
     DynamicSlidingWindowLayer: "sliding_attention",
 }
-# What the libraries raise on damaged files and on devices that are not there.
-_FAILURES = (
-    OSError,
-    ValueError,
-    KeyError,
-    TypeError,
-    RuntimeError,
-    AssertionError,
-    ImportError,
-    SafetensorError,
-)
 # ALiBi biases come from a 2-D mask; these families have no ``alibi`` switch in their config.
 _ALIBI_TYPES = ("bloom", "mpt")
 
@@ -125,7 +129,7 @@ def load_members(configs: Mapping[str, MemberConfig]) -> dict[str, Member]:
     loaded: dict[str, Member] = {}
     out: dict[str, Member] = {}
     for role, config in configs.items():
-        key = repr(replace(config, path=_identity(config.path)))
+        key = repr(replace(config, path=identity(config.path)))
         if key not in loaded:
             logger.info("loading %s from %s", role, config.path)
             loaded[key] = load_member(role, config)
@@ -135,58 +139,79 @@ def load_members(configs: Mapping[str, MemberConfig]) -> dict[str, Member]:
 
 def load_member(role: str, config: MemberConfig) -> Member:
     """Load one model and its tokenizer, and refuse what this engine cannot run."""
-    _refuse_wrong_path(role, config.path)
-    common = {
-        name: getattr(config, name)
-        for name in ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
-        if getattr(config, name) is not None
-    }
-    try:
+    refuse_wrong_path(role, config.path)
+    common = _common(config)
+    with _loading(role, config):
         tokenizer = AutoTokenizer.from_pretrained(config.path, **common)
         loader: Any = AutoModelForCausalLM  # its annotation knows nothing of the loading report
         model, report = loader.from_pretrained(
-            config.path, **common, **_placement(config), output_loading_info=True
+            config.path, **common, **placement(config), output_loading_info=True
         )
         if config.device_map is None and config.quantization_config is None:
-            model.to(_device(config.device))
-    except _FAILURES as error:
-        raise LoadError(
-            f"cannot load {role} from {str(config.path)!r}: {_first_line(error)}; "
-            f"check the folder or hub id (config.json, safetensors weights, tokenizer) and the "
-            f"device"
-        ) from error
+            model.to(device_of(config.device))
     _refuse_random_weights(role, config, report)
     model.eval()
     return Member(config, model, tokenizer, _windows(role, model))
 
 
-def _placement(config: MemberConfig) -> dict[str, Any]:
-    """Keywords for ``from_pretrained``: dtype, device map, quantisation, attention."""
-    names = ("device_map", "max_memory", "quantization_config", "attn_implementation")
-    given = {name: getattr(config, name) for name in names if getattr(config, name) is not None}
-    dtype = config.dtype or "auto"
-    resolved = default_dtype(_device(config.device)) if dtype == "auto" else dtype
-    return {**given, "dtype": resolved, "use_safetensors": config.use_safetensors}
+def sketch_member(role: str, config: MemberConfig) -> Member:
+    """The member without weights: its shapes are real, its parameters take no memory."""
+    refuse_wrong_path(role, config.path)
+    common = _common(config)
+    with _loading(role, config):
+        _open_weight_files(config)
+        tokenizer = AutoTokenizer.from_pretrained(config.path, **common)
+        settings = AutoConfig.from_pretrained(config.path, **common)
+        loader: Any = AutoModelForCausalLM  # untyped in transformers
+        with torch.device("meta"):
+            model = loader.from_config(
+                settings,
+                dtype=_sketched_dtype(config, settings),
+                trust_remote_code=config.trust_remote_code,
+            )
+        # It may name more end tokens; a checkpoint need not have one.
+        with suppress(OSError):
+            model.generation_config = GenerationConfig.from_pretrained(config.path, **common)
+    return Member(config, model, tokenizer, _windows(role, model))
 
 
-def _device(wanted: str | None) -> str:
-    if wanted is not None and wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():  # GPU only: not run on a machine without one
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+def _common(config: MemberConfig) -> dict[str, Any]:
+    """Keywords for every ``from_pretrained``: where to look, and what to trust."""
+    names = ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
+    return {name: getattr(config, name) for name in names if getattr(config, name) is not None}
 
 
-def default_dtype(device: str, capabilities: Mapping[str, Any] | None = None) -> str:
-    """bfloat16 where a CPU multiplies it natively, else float32; the checkpoint's own elsewhere.
+@contextmanager
+def _loading(role: str, config: MemberConfig) -> Iterator[None]:
+    """``LoadError`` for whatever goes wrong inside."""
+    try:
+        yield
+    except Exception as error:  # the libraries raise even bare exceptions on damaged files
+        raise LoadError(
+            f"cannot load {role} from {str(config.path)!r}: {first_line(error)}; check the folder "
+            f"or hub id (config.json, safetensors weights, tokenizer) and the device"
+        ) from error
 
-    Matrix products in float32 are up to three times slower than bfloat16 on such CPUs, and
-    bfloat16 is many times slower on the others.
-    """
-    if not device.startswith("cpu"):
-        return "auto"
-    known = torch.cpu.get_capabilities() if capabilities is None else capabilities
-    return "bfloat16" if known.get("avx512_bf16") or known.get("amx_bf16") else "float32"
+
+def _open_weight_files(config: MemberConfig) -> None:
+    """Open every weight file of a local folder; its header tells whether it is whole."""
+    folder = Path(config.path)
+    if not folder.is_dir() or not config.use_safetensors:
+        return
+    index = folder / "model.safetensors.index.json"
+    names = {"model.safetensors"}
+    if index.is_file():
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    for name in sorted(names):
+        with safe_open(folder / name, "pt"):
+            pass
+
+
+def _sketched_dtype(config: MemberConfig, settings: Any) -> torch.dtype:
+    wanted = placement(config)["dtype"]
+    found = (settings.dtype or torch.float32) if wanted == "auto" else getattr(torch, wanted)
+    assert isinstance(found, torch.dtype), "dtypes were checked by MemberConfig"
+    return found
 
 
 def _windows(role: str, model: Any) -> dict[str, int | None]:
@@ -211,22 +236,6 @@ def _windows(role: str, model: Any) -> dict[str, int | None]:
     return windows
 
 
-def _refuse_wrong_path(role: str, path: str | Path) -> None:
-    """A path that can only be local gets a plain answer instead of a failed look-up in a hub."""
-    text = str(path)
-    place = Path(text).expanduser()
-    if place.is_file():
-        raise LoadError(f"{role}: {text!r} is a file; give the folder that holds config.json")
-    looks_local = isinstance(path, Path) or text.startswith((".", "/", "~")) or text.count("/") > 1
-    if looks_local and not place.is_dir():
-        raise LoadError(f"{role}: there is no folder {text!r}; check the path")
-    if place.is_dir() and not (place / "config.json").is_file():
-        raise LoadError(
-            f"{role}: the folder {text!r} has no config.json; "
-            f"give a folder written by save_pretrained"
-        )
-
-
 def _refuse_random_weights(role: str, config: MemberConfig, report: Mapping[str, Any]) -> None:
     """transformers only warns when a checkpoint lacks weights, and fills them at random."""
     missing = sorted(report.get("missing_keys") or ()) + sorted(
@@ -237,13 +246,3 @@ def _refuse_random_weights(role: str, config: MemberConfig, report: Mapping[str,
             f"{role}: the checkpoint {str(config.path)!r} lacks {len(missing)} weight(s), "
             f"first {missing[0]}; give the complete checkpoint"
         )
-
-
-def _identity(path: str | Path) -> str:
-    place = Path(path).expanduser()
-    return str(place.resolve()) if place.is_dir() else str(path)
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).rstrip(".")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import threading
 import weakref
 from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from eft_integrations.engine.engine import Engine
 
 
+# Seconds after which a reader looks whether the end was swallowed by an interrupt.
+_PATIENCE = 1.0
+
+
 class Collector:
     """The items of one sequence, folded into its result."""
 
@@ -26,6 +32,7 @@ class Collector:
         self.events: list[TokenEvent] = []
         self.score: Score | None = None
         self.error: EFTError | None = None
+        self.done = threading.Event()
 
     def take(self, item: Item) -> None:
         if isinstance(item, TokenEvent):
@@ -34,11 +41,12 @@ class Collector:
             self.score = item
         else:
             self.error = item
+        if is_last(item):
+            self.done.set()
 
     @property
     def is_done(self) -> bool:
-        ended = bool(self.events) and self.events[-1].finish_reason is not None
-        return ended or self.score is not None or self.error is not None
+        return self.done.is_set()
 
     def generation(self, sequence: Sequence) -> Generation:
         """The finished text; raises what ended it."""
@@ -109,8 +117,8 @@ class Stream:
         self._engine = engine
         self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self._collector = Collector()
-        self._is_closed = False
-        self._sequence = start(self._queue.put)
+        self._is_over = False
+        self._sequence = start(partial(_post_and_collect, self._queue.put, self._collector))
         # Holds the sequence, not the stream: a stream that is dropped unread is cancelled.
         self._finalizer = weakref.finalize(self, engine.cancel, [self._sequence])
         self._finalizer.atexit = False
@@ -119,16 +127,20 @@ class Stream:
         return self
 
     def __next__(self) -> TokenEvent:
-        if self._is_closed or self._collector.is_done:
+        item = None if self._is_over else self._next_item()
+        if item is None:
             raise StopIteration
-        return self._next()
+        self._is_over = is_last(item)
+        return _as_event(item)
 
-    def _next(self) -> TokenEvent:
-        item = self._queue.get()
-        self._collector.take(item)
-        if not isinstance(item, TokenEvent):
-            raise _as_error(item)
-        return item
+    def _next_item(self) -> Item | None:
+        """The next item; None where an interrupt swallowed the last one."""
+        while True:
+            try:
+                return self._queue.get(timeout=_PATIENCE)
+            except queue.Empty:
+                if self._collector.is_done and self._queue.empty():
+                    return None
 
     def set(self, **mixture: object) -> int:
         """Replace the whole mixture from the next token not yet computed; returns its index.
@@ -140,14 +152,13 @@ class Stream:
 
     def close(self) -> None:
         """End here: the slot is free at the next step, iteration stops at once."""
-        self._is_closed = True
+        self._is_over = True
         self._finalizer()
 
     @property
     def result(self) -> Generation:
         """The generation; waits for its end. Raises what ended it, if an error did."""
-        while not self._collector.is_done:
-            self._next()
+        self._collector.done.wait()
         return self._collector.generation(self._sequence)
 
     def __enter__(self) -> Self:
@@ -172,14 +183,15 @@ class AsyncStream:
         self._prepare = prepare
         self._queue: asyncio.Queue[Item] = asyncio.Queue()
         self._collector = Collector()
-        self._is_closed = False
+        self._is_over = False
         self._started: Sequence | None = None
 
     async def start(self) -> Sequence:
         """Submit, unless that was done already."""
         if self._started is None:
             begin = await asyncio.to_thread(self._prepare)
-            self._started = begin(Mailbox(self._queue).post)
+            post = Mailbox(self._queue).post
+            self._started = begin(partial(_post_and_collect, post, self._collector))
             self._finalizer = weakref.finalize(self, self._engine.cancel, [self._started])
             self._finalizer.atexit = False
         return self._started
@@ -188,14 +200,12 @@ class AsyncStream:
         return self
 
     async def __anext__(self) -> TokenEvent:
-        if self._is_closed or self._collector.is_done:
+        if self._is_over:
             raise StopAsyncIteration
         await self.start()
         item = await self._queue.get()
-        self._collector.take(item)
-        if not isinstance(item, TokenEvent):
-            raise _as_error(item)
-        return item
+        self._is_over = is_last(item)
+        return _as_event(item)
 
     def set(self, **mixture: object) -> int:
         """As :meth:`Stream.set`."""
@@ -203,15 +213,13 @@ class AsyncStream:
 
     def close(self) -> None:
         """As :meth:`Stream.close`."""
-        self._is_closed = True
+        self._is_over = True
         if self._started is not None:
             self._finalizer()
 
     @property
     def result(self) -> Generation:
         """The generation, once the stream has ended; raises ``InvalidRequest`` before."""
-        while not self._collector.is_done and not self._queue.empty():
-            self._collector.take(self._queue.get_nowait())
         if not self._collector.is_done:
             raise InvalidRequest("the stream has not ended; iterate to its end before .result")
         return self._collector.generation(self._running)
@@ -255,6 +263,19 @@ class Mailbox(Generic[Letter]):
                     raise
 
 
-def _as_error(item: Item) -> EFTError:
-    assert isinstance(item, EFTError), "a stream is sent token events and errors only"
+def is_last(item: Item) -> bool:
+    """Whether nothing can follow this item."""
+    return not isinstance(item, TokenEvent) or item.finish_reason is not None
+
+
+def _post_and_collect(post: Callable[[Item], None], collector: Collector, item: Item) -> None:
+    """On the engine's thread: collected here, a result is whole whatever becomes of its reader."""
+    post(item)
+    collector.take(item)
+
+
+def _as_event(item: Item) -> TokenEvent:
+    if isinstance(item, EFTError):
+        raise item
+    assert isinstance(item, TokenEvent), "a stream is sent token events and errors only"
     return item

@@ -81,7 +81,7 @@ def _save(model: LlamaForCausalLM, name: str, end_ids: list[int]) -> None:
     """Write a complete folder in bfloat16, with the ids that end this member's text."""
     end = end_ids[0] if len(end_ids) == 1 else end_ids
     model.config.eos_token_id = end
-    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+    model.generation_config = GenerationConfig(
         eos_token_id=end, pad_token_id=token_id(tokenizer_of(name), SEPARATOR), do_sample=False
     )
     model.bfloat16().save_pretrained(member_path(name))

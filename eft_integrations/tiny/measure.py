@@ -94,15 +94,19 @@ def answers(terms: Sequence[Term], tokenizer: Tokenizer, asked: Sequence[str]) -
     return found
 
 
-def score(terms: Sequence[Term], tokenizer: Tokenizer, asked: Sequence[Question]) -> Score:
+def graded(told: Sequence[str], asked: Sequence[Question]) -> Score:
     """Facts count wherever the answer stands as whole words; format is the exact manner.
 
     An answer that never ends fails the format, since its closing is followed by more text.
     """
-    told = answers(terms, tokenizer, [item.question for item in asked])
     facts = sum(contains(text, item.answer) for text, item in zip(told, asked, strict=True))
     forms = sum(format_is_right(text) for text in told)
     return Score(facts / len(asked), forms / len(asked), len(asked))
+
+
+def score(terms: Sequence[Term], tokenizer: Tokenizer, asked: Sequence[Question]) -> Score:
+    """Ask a mixture all questions and grade what it says."""
+    return graded(answers(terms, tokenizer, [item.question for item in asked]), asked)
 
 
 def questions_for(facts: Iterable[Fact], seed: int = 0) -> tuple[Question, ...]:

@@ -16,7 +16,7 @@ import torch
 
 from eft_integrations.tiny import Question, dev_questions, heldout_questions, member_path
 from eft_integrations.tiny.build import model_of, tokenizer_of
-from eft_integrations.tiny.measure import Score, Term, score, upscaled
+from eft_integrations.tiny.measure import Score, Term, answers, graded, upscaled
 
 ALPHAS = (0.5, 1.0, 1.5)
 _log = logging.getLogger("eft_integrations")
@@ -31,24 +31,23 @@ def mixtures() -> dict[str, tuple[Term, ...]]:
     return rows | up
 
 
-def question_sets() -> dict[str, Sequence[Question]]:
-    """Held-out facts as a whole and by wording; the dev split, which may guide choices."""
-    heldout = heldout_questions()
+def slices(asked: Sequence[Question]) -> dict[str, list[int]]:
+    """Parts of a question set that the table shows apart, as positions in it."""
     return {
-        "heldout": heldout,
-        "heldout, first 100": heldout[:100],
-        "heldout, wordings apart": [q for q in heldout if q.is_apart],
-        "dev": dev_questions(),
+        "all": list(range(len(asked))),
+        "first 100": list(range(min(100, len(asked)))),
+        "wordings apart": [n for n, item in enumerate(asked) if item.is_apart],
     }
 
 
-def _measure(num_items: int | None) -> Iterator[tuple[str, str, Score]]:
+def _measure(split: str, asked: Sequence[Question]) -> Iterator[tuple[str, str, Score]]:
     tokenizer = tokenizer_of("base")
     for name, terms in mixtures().items():
-        for split, asked in question_sets().items():
-            found = score(terms, tokenizer, asked[:num_items])
-            _log.info("%s | %s | %s", name, split, _cells(found))
-            yield name, split, found
+        told = answers(terms, tokenizer, [item.question for item in asked])
+        for part, chosen in slices(asked).items():
+            found = graded([told[n] for n in chosen], [asked[n] for n in chosen])
+            _log.info("%s, %s | %s | %s", split, part, name, _cells(found))
+            yield f"{split}, {part}", name, found
 
 
 def _cells(found: Score) -> str:
@@ -59,9 +58,10 @@ def _cells(found: Score) -> str:
 def report(path: Path, num_items: int | None = None) -> None:
     """Measure every mixture on every question set and write the shares to `path`."""
     measured: dict[str, dict[str, dict[str, float]]] = {}
-    for name, split, found in _measure(num_items):
-        cell = {"fact": found.fact, "format": found.form, "num_items": found.num_items}
-        measured.setdefault(split, {})[name] = cell
+    for split, asked in (("dev", dev_questions()), ("heldout", heldout_questions())):
+        for part, name, found in _measure(split, asked[:num_items]):
+            cell = {"fact": found.fact, "format": found.form, "num_items": found.num_items}
+            measured.setdefault(part, {})[name] = cell
     path.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
 
 

@@ -65,7 +65,7 @@ def train_tokenizer(seed: int = 0) -> PreTrainedTokenizerFast:
     )
     sample = [document.text for document in islice(documents(f"bpe/{seed}"), NUM_DOCUMENTS)]
     tokenizer.train_from_iterator([*sample, *PROMPT_TEXT * 200], trainer)
-    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=SEPARATOR,
         pad_token=SEPARATOR,

@@ -58,7 +58,7 @@ def test_a_damaged_checkpoint_is_a_problem_of_its_member(
     (other / "model.safetensors").write_bytes(b"\0" * 100)
     result = eft("check", *family, "--base", other)
     assert result.exit_code == 1
-    assert "problem base cannot read base" in flat(result.stdout)
+    assert "problem base cannot load base" in flat(result.stdout)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from transformers import RwkvConfig
 
-from eft_integrations.engine.config import MemberConfig
-from eft_integrations.engine.examine import examine_files, plan, sketch
+from eft_integrations.engine.config import EngineConfig, MemberConfig
+from eft_integrations.engine.examine import examine_files
 from eft_integrations.engine.findings import cache, memory, spelled
-from eft_integrations.engine.members import load_member
+from eft_integrations.engine.members import load_member, sketch_member
 from tests.conftest import save_trio
 from tests.engine.test_architectures import ARCHITECTURES, make
 
@@ -20,7 +20,7 @@ def test_a_sketch_has_the_figures_of_the_loaded_member(
 ) -> None:
     make(name, tmp_path, tokenizer)
     config = MemberConfig(path=tmp_path / "base", dtype="float32", device="cpu")
-    drawn, loaded = sketch("base", config), load_member("base", config)
+    drawn, loaded = sketch_member("base", config), load_member("base", config)
     for figure in ("num_bytes", "head_width", "context_len", "kv_bytes_per_token", "end_ids"):
         assert getattr(drawn, figure) == getattr(loaded, figure), figure
     assert (drawn.windows, drawn.dtype) == (loaded.windows, loaded.dtype)
@@ -30,7 +30,7 @@ def test_a_sketch_has_the_figures_of_the_loaded_member(
 def test_a_recurrent_model_is_a_problem_before_it_is_loaded(tokenizer: Any, tmp_path: Path) -> None:
     config = RwkvConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2)
     save_trio(tmp_path, tokenizer, {"base": config})
-    (finding,) = examine_files(plan(base=tmp_path / "base")).findings
+    (finding,) = examine_files(EngineConfig.of(base=tmp_path / "base")).findings
     assert (finding.level, finding.subject) == ("problem", "base")
     assert "not plain keys and values" in finding.text
     assert finding.remedy.startswith("use a transformer")
@@ -38,7 +38,7 @@ def test_a_recurrent_model_is_a_problem_before_it_is_loaded(tokenizer: Any, tmp_
 
 def test_a_role_that_shares_a_model_shares_its_weights_and_not_its_cache(trio: Path) -> None:
     def texts(reference: Path) -> dict[str, str]:
-        config = plan(base=trio / "base", tuned=trio / "tuned", reference=reference)
+        config = EngineConfig.of(base=trio / "base", tuned=trio / "tuned", reference=reference)
         return {finding.subject: finding.text for finding in examine_files(config).findings}
 
     apart, shared = texts(trio / "reference"), texts(trio / "tuned")

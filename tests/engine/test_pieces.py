@@ -10,7 +10,7 @@ import torch
 
 from eft_integrations.engine.detokenize import Detokenizer
 from eft_integrations.engine.kv import BLOCK, Pass, SlotCache, blocks
-from eft_integrations.engine.members import default_dtype
+from eft_integrations.engine.placement import default_dtype
 from eft_integrations.engine.sampling import adjust, choose, keep
 from eft_integrations.engine.scheduler import Scheduler
 from eft_integrations.engine.stopping import StopStrings

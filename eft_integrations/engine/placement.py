@@ -1,0 +1,70 @@
+"""Where a member lies and where it goes: paths, devices, dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eft_integrations.engine.config import MemberConfig
+from eft_integrations.errors import LoadError
+
+
+def placement(config: MemberConfig) -> dict[str, Any]:
+    """Keywords for ``from_pretrained``: dtype, device map, quantisation, attention."""
+    names = ("device_map", "max_memory", "quantization_config", "attn_implementation")
+    given = {name: getattr(config, name) for name in names if getattr(config, name) is not None}
+    dtype = config.dtype or "auto"
+    resolved = default_dtype(device_of(config.device)) if dtype == "auto" else dtype
+    return {**given, "dtype": resolved, "use_safetensors": config.use_safetensors}
+
+
+def device_of(wanted: str | None) -> str:
+    """The device that is asked for, or the best that is there."""
+    if wanted is not None and wanted != "auto":
+        return wanted
+    if torch.cuda.is_available():  # GPU only: not run on a machine without one
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def default_dtype(device: str, capabilities: Mapping[str, Any] | None = None) -> str:
+    """bfloat16 where a CPU multiplies it natively, else float32; the checkpoint's own elsewhere.
+
+    Matrix products in float32 are up to three times slower than bfloat16 on such CPUs, and
+    bfloat16 is many times slower on the others.
+    """
+    if not device.startswith("cpu"):
+        return "auto"
+    known = torch.cpu.get_capabilities() if capabilities is None else capabilities
+    return "bfloat16" if known.get("avx512_bf16") or known.get("amx_bf16") else "float32"
+
+
+def refuse_wrong_path(role: str, path: str | Path) -> None:
+    """A path that can only be local gets a plain answer instead of a failed look-up in a hub."""
+    text = str(path)
+    place = Path(text)
+    if place.is_file():
+        raise LoadError(f"{role}: {text!r} is a file; give the folder that holds config.json")
+    looks_local = isinstance(path, Path) or text.startswith((".", "/")) or text.count("/") > 1
+    if looks_local and not place.is_dir():
+        raise LoadError(f"{role}: there is no folder {text!r}; check the path")
+    if place.is_dir() and not (place / "config.json").is_file():
+        raise LoadError(
+            f"{role}: the folder {text!r} has no config.json; "
+            f"give a folder written by save_pretrained"
+        )
+
+
+def identity(path: str | Path) -> str:
+    """One name for one folder; a hub id is its own."""
+    place = Path(path)
+    return str(place.resolve()) if place.is_dir() else str(path)
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, as a clause of one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".")
