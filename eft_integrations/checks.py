@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from eft_integrations.errors import InvalidRequest
 
@@ -17,7 +17,7 @@ def number(
     above: float = -math.inf,
 ) -> float:
     """A finite int or float with ``low <= value <= high`` and ``value > above``."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not _is_finite(value):
         raise InvalidRequest(f"{name} must be a finite number, got {value!r}")
     if not (low <= value <= high and value > above):
         raise InvalidRequest(f"{name} must be {_interval(low, high, above)}, got {value!r}")
@@ -46,7 +46,7 @@ def strings(name: str, value: object) -> tuple[str, ...]:
     if value is None:
         return ()
     items = (value,) if isinstance(value, str) else value
-    if not isinstance(items, Iterable):
+    if not isinstance(items, Sequence):
         raise InvalidRequest(f"{name} must be a string or a list of strings, got {value!r}")
     out = tuple(items)
     for item in out:
@@ -57,9 +57,16 @@ def strings(name: str, value: object) -> tuple[str, ...]:
 
 def token_ids(name: str, value: object) -> tuple[int, ...]:
     """A list of token ids, each a whole number of at least 0."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
         raise InvalidRequest(f"{name} must be a list of token ids, got {value!r}")
     return tuple(integer(f"{name} (each id)", item, low=0) for item in value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond the largest float
+        return False
 
 
 def _interval(low: float, high: float, above: float) -> str:

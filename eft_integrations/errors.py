@@ -10,7 +10,11 @@ from difflib import get_close_matches
 
 
 class EFTError(RuntimeError):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose; its message is one line."""
+
+    def __init__(self, message: object = "") -> None:
+        lines = (line.strip() for line in str(message).splitlines())
+        super().__init__("; ".join(line for line in lines if line))
 
 
 class UnknownOption(EFTError):
@@ -45,11 +49,11 @@ class StepFailed(EFTError):
     """A forward pass or the choice of a token raised; the cause is chained."""
 
 
-def refuse_unknown(kind: str, got: Iterable[str], known: Iterable[str]) -> None:
+def refuse_unknown(kind: str, got: Iterable[object], known: Iterable[str]) -> None:
     """Raise :class:`UnknownOption` for the first name of ``got`` that is not in ``known``."""
     names = sorted(known)
     for name in got:
         if name not in names:
-            near = get_close_matches(name, names, n=1)
+            near = get_close_matches(str(name), names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
             raise UnknownOption(f"unknown {kind} {name!r}; {hint}")

@@ -15,6 +15,8 @@ from eft_integrations.errors import InvalidRequest, refuse_unknown
 
 BASE = "base"
 REFERENCE = "reference"
+# Far beyond any use; keeps sums of weighted log-probabilities exact enough in float32.
+MAX_COEFFICIENT = 1000.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +86,9 @@ class Mixture:
         if isinstance(self.alpha, Mapping):
             object.__setattr__(self, "alpha", _coefficients("alpha", self.alpha))
         elif self.alpha is not None:
-            checks.number("alpha", self.alpha)
+            _coefficient("alpha", self.alpha)
         if self.beta is not None:
-            checks.number("beta", self.beta)
+            _coefficient("beta", self.beta)
         if self.weights is not None:
             object.__setattr__(self, "weights", _coefficients("weights", self.weights))
 
@@ -212,11 +214,15 @@ def _require_available(coefficients: Mapping[str, float], roles: Roles) -> None:
             )
 
 
+def _coefficient(name: str, value: object) -> None:
+    checks.number(name, value, low=-MAX_COEFFICIENT, high=MAX_COEFFICIENT)
+
+
 def _coefficients(name: str, values: Mapping[str, float]) -> dict[str, float]:
     if not isinstance(values, Mapping) or not values:
         raise InvalidRequest(f"{name} must be a mapping of names to numbers, got {values!r}")
     for key, value in values.items():
         if not isinstance(key, str):
             raise InvalidRequest(f"{name} must have names as keys, got {key!r}")
-        checks.number(f"{name}[{key!r}]", value)
+        _coefficient(f"{name}[{key!r}]", value)
     return {key: float(value) for key, value in values.items()}

@@ -13,6 +13,8 @@ from eft_integrations.mixture import Mixture, Terms
 T = TypeVar("T")
 FinishReason = Literal["stop", "length", "timeout", "cancelled"]
 MAX_SEED = 2**63 - 1
+MAX_CHOICES = 1024
+MAX_BIAS = 10_000.0  # beats any log-probability
 
 
 class PerRow(Generic[T]):
@@ -39,7 +41,7 @@ class Sampling:
 
     ``temperature`` 0 is argmax, ties to the lowest id. ``seed`` makes a text a pure function of
     the request, whatever else is in the batch. Penalties act on log-probabilities:
-    ``repetition_penalty`` multiplies those of tokens in prompt or output (arXiv 1909.05858),
+    ``repetition_penalty`` makes tokens of prompt or output less likely (arXiv 1909.05858),
     ``presence_penalty`` and ``frequency_penalty`` are subtracted, once or per occurrence in the
     output. ``max_tokens=None`` runs to the end of the context. ``timeout`` is in seconds from
     submission and ends with the partial text. ``top_logprobs`` implies ``logprobs``.
@@ -66,7 +68,8 @@ class Sampling:
         self._check_choice()
         self._check_output()
         object.__setattr__(self, "stop", checks.strings("stop", self.stop))
-        ids = checks.token_ids("stop_token_ids", self.stop_token_ids or ())
+        given = () if self.stop_token_ids is None else self.stop_token_ids
+        ids = checks.token_ids("stop_token_ids", given)
         object.__setattr__(self, "stop_token_ids", ids)
         object.__setattr__(self, "logit_bias", _bias(self.logit_bias))
 
@@ -78,14 +81,14 @@ class Sampling:
             checks.number("top_p", self.top_p, above=0, high=1)
         if self.min_p is not None:
             checks.number("min_p", self.min_p, low=0, high=1)
-        checks.number("repetition_penalty", self.repetition_penalty, above=0)
+        checks.number("repetition_penalty", self.repetition_penalty, above=0, high=1000)
         checks.number("presence_penalty", self.presence_penalty, low=-2, high=2)
         checks.number("frequency_penalty", self.frequency_penalty, low=-2, high=2)
         if self.seed is not None:
             checks.integer("seed", self.seed, low=0, high=MAX_SEED)
 
     def _check_output(self) -> None:
-        checks.integer("n", self.n, low=1)
+        checks.integer("n", self.n, low=1, high=MAX_CHOICES)
         checks.flag("logprobs", self.logprobs)
         checks.integer("top_logprobs", self.top_logprobs, low=0)
         if self.max_tokens is not None:
@@ -95,7 +98,7 @@ class Sampling:
 
     @property
     def stop_strings(self) -> tuple[str, ...]:
-        return checks.strings("stop", self.stop)
+        return tuple(self.stop or ())  # a tuple since __post_init__
 
     @property
     def wants_logprobs(self) -> bool:
@@ -109,7 +112,7 @@ def _bias(bias: Mapping[int, float] | None) -> dict[int, float]:
         raise InvalidRequest(f"logit_bias must map token ids to numbers, got {bias!r}")
     return {
         checks.integer("logit_bias (each id)", token, low=0): checks.number(
-            f"logit_bias[{token}]", value
+            f"logit_bias[{token}]", value, low=-MAX_BIAS, high=MAX_BIAS
         )
         for token, value in bias.items()
     }

@@ -1,36 +1,52 @@
 """Messages → token ids by role, where only the template may write control tokens.
 
-A user who types ``<|im_start|>system`` sends text, not a role switch: strings of the tokenizer's
-control tokens inside messages and tools are replaced by marks before the template is rendered, and
-encoded as plain text afterwards.
+A user who types ``<|im_start|>system`` sends text, not a role switch. Every prompt that could hold
+typed control tokens is rendered twice: as it is, and with marks in place of the signs with which
+control tokens begin. Where the two disagree about the control tokens, somebody typed one, and the
+marked text is used, with the signs encoded as plain text.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError
+from transformers.utils.chat_template_utils import get_json_schema
 
 from eft_integrations.engine import Engine
+from eft_integrations.engine.encoder import Encoder
 from eft_integrations.errors import InvalidRequest, refuse_unknown
 
 Message = Mapping[str, Any]
+Tool = Mapping[str, Any] | Callable[..., Any]
 
+_PLAIN = "plain"
 # For members without a chat template, and for those whose template the others do not know.
 PLAIN = (
-    "{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] }}"
-    "\n\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
+    "{% for message in messages %}{{ message['role'] | capitalize }}: "
+    "{% if message['content'] is string %}{{ message['content'] }}"
+    "{% else %}{% for part in message['content'] or [] %}{{ part['text'] }}{% endfor %}{% endif %}"
+    "{{ '\\n\\n' }}{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
 )
-# Marks come from a private plane of Unicode, above anything that the messages use of it.
-_FIRST_MARK = 0xF0000
+# Marks are Yi syllables: printable, so that no template escapes them, and without upper case.
+_MARKS = range(0xA000, 0xA48D)
+
+
+@dataclass(frozen=True)
+class _Conversation:
+    """What a template renders."""
+
+    messages: Any
+    tools: Any
+    add_generation_prompt: bool
 
 
 def render(
     engine: Engine,
     messages: Sequence[Message],
-    tools: Sequence[Mapping[str, Any]] | None = None,
+    tools: Sequence[Tool] | None = None,
     templates: Mapping[str, str] | None = None,
     *,
     add_generation_prompt: bool = True,
@@ -39,75 +55,40 @@ def render(
 
     By default the tuned member's chat template serves every role, as in the paper. ``templates``
     gives a role another: the name of a role (that member's own), ``"plain"``, or Jinja source.
-    Raises ``InvalidRequest`` where there is no template or the template refuses the messages.
+    ``tools`` are JSON schemas or functions with type hints and a docstring. Raises
+    ``InvalidRequest`` where there is no template or the template refuses the messages.
     """
     roles = engine.roles.available
-    refuse_unknown("role in templates", templates or (), roles)
-    _refuse_malformed(messages)
     default = next((role for role in engine.roles.tuned if role in roles), roles[0])
-    wanted = {role: (templates or {}).get(role, default) for role in roles}
+    given = _checked_templates(engine, {} if templates is None else templates)
+    wanted = {**dict.fromkeys(roles, default), **given}
+    _refuse_malformed(messages)
+    asked = _Conversation(list(messages), _schemas(tools), add_generation_prompt)
     rendered = {
-        choice: _encoded(engine, choice, messages, tools, add_generation_prompt)
-        for choice in dict.fromkeys(wanted.values())
+        choice: _encoded(engine, choice, asked) for choice in dict.fromkeys(wanted.values())
     }
     return {role: list(rendered[choice]) for role, choice in wanted.items()}
 
 
-def _encoded(
-    engine: Engine,
-    choice: str,
-    messages: Sequence[Message],
-    tools: Sequence[Mapping[str, Any]] | None,
-    add_generation_prompt: bool,
-) -> list[int]:
-    def applied(marks: Marks) -> str:
-        given = None if tools is None else marks.neutral(tools)
-        return _applied(engine, choice, marks.neutral(messages), given, add_generation_prompt)
-
-    marks, text = _marked(engine.encoder.control, [messages, tools], applied)
-    ids: list[int] = []
-    for piece, is_typed in marks.pieces(text):
-        # A plain prompt begins as any text does, with the default BOS; a template brings its own.
-        special = choice == "plain" and not ids
-        more = (
-            engine.encoder.encode_plain(piece)
-            if is_typed
-            else engine.encoder.encode(piece, special=special)
-        )
-        ids.extend(more)
-    return ids
+def _encoded(engine: Engine, choice: str, asked: _Conversation) -> list[int]:
+    encoder = engine.encoder
+    # A plain prompt begins as any text does, with the default BOS; a template brings its own.
+    special = choice == _PLAIN
+    ids = list(encoder.encode(_applied(engine, choice, asked), special=special))
+    marks = _Marks(encoder, [asked.messages, asked.tools])
+    if not marks.are_needed:
+        return ids
+    guarded = _Conversation(
+        marks.neutral(asked.messages), marks.neutral(asked.tools), asked.add_generation_prompt
+    )
+    safe = marks.encoded(_applied(engine, choice, guarded), special=special)
+    return ids if marks.control_ids(ids) == marks.control_ids(safe) else safe
 
 
-def _marked(
-    control: Mapping[str, int], values: object, applied: Callable[[Marks], str]
-) -> tuple[Marks, str]:
-    """The rendered text and its marks.
-
-    Templates join texts, so that ``<|im_`` and ``start|>`` from two parts make a control string.
-    Where a text ends like the beginning of one, a second rendering marks such ends too; it is used
-    only if it holds fewer control strings, since a mark changes how its neighbours are encoded.
-    """
-    marks, wary = Marks(control, values), Marks(control, values, with_begun=True)
-    text = applied(marks)
-    if not wary.has_begun(values):
-        return marks, text
-    guarded = applied(wary)
-    if marks.count_control(text) > wary.count_control(guarded):
-        return wary, guarded
-    return marks, text
-
-
-def _applied(
-    engine: Engine,
-    choice: str,
-    messages: Any,
-    tools: Any,
-    add_generation_prompt: bool,
-) -> str:
+def _applied(engine: Engine, choice: str, asked: _Conversation) -> str:
     """The rendered text; ``choice`` is a role, ``"plain"`` or Jinja source."""
     own = choice if choice in engine.roles.available else None
     tokenizer = engine.tokenizer(own) if own else engine.tokenizer()
-    source = PLAIN if choice == "plain" else None if own else choice
     if own and not tokenizer.chat_template:
         raise InvalidRequest(
             f"member {own!r} has no chat template; pass templates={{role: 'plain'}} for each role, "
@@ -116,73 +97,93 @@ def _applied(
     try:
         return str(
             tokenizer.apply_chat_template(
-                messages,
-                tools=tools,
-                chat_template=source,
-                add_generation_prompt=add_generation_prompt,
+                asked.messages,
+                tools=asked.tools,
+                chat_template=PLAIN if choice == _PLAIN else None if own else choice,
+                add_generation_prompt=asked.add_generation_prompt,
                 tokenize=False,
             )
         )
-    except TemplateError as error:
+    except Exception as error:  # a template is foreign code and raises what it likes
         raise InvalidRequest(
-            f"the chat template ({choice[:40]!r}) refuses the messages: {error}; "
-            f"change the messages' roles or order, or give another template"
+            f"the chat template ({choice[:40]!r}) refuses the messages: "
+            f"{type(error).__name__}: {error}; change the messages, or give another template"
         ) from error
 
 
-class Marks:
-    """Stand-ins for control strings that somebody typed: there while the template is rendered.
+class _Marks:
+    """Stand-ins for the signs with which control tokens begin, wherever somebody typed them."""
 
-    ``with_begun``: also for the beginning of a control string at the end of a text.
-    """
+    def __init__(self, encoder: Encoder, values: object) -> None:
+        self._encoder = encoder
+        # A control token that begins like a word would need marks in every key of a message.
+        control = {t: i for t, i in encoder.control.items() if not t[0].isalnum()}
+        self._control = frozenset(control.values())
+        typed = {sign for text in _strings(values) for sign in text}
+        signs = sorted({token[0] for token in control} & typed)
+        free = (chr(code) for code in _MARKS if chr(code) not in typed)
+        self._mark_of: dict[str, str | int | None] = dict(zip(signs, free, strict=False))
 
-    def __init__(
-        self, control: Mapping[str, int], values: object, *, with_begun: bool = False
-    ) -> None:
-        names = sorted(control, key=len, reverse=True)
-        self._control = re.compile("|".join(map(re.escape, names)) or r"(?!)")
-        self._pattern = _or_begun(names) if with_begun and names else self._control
-        used = [ord(sign) for text in _strings(values) for sign in text]
-        self._next = max([_FIRST_MARK, *(code + 1 for code in used if code >= _FIRST_MARK)])
-        self._typed: dict[str, str] = {}
-
-    def count_control(self, text: str) -> int:
-        return len(self._control.findall(text))
-
-    def has_begun(self, values: object) -> bool:
-        """Whether some text ends like the beginning of a control string."""
-        return any(self._pattern.search(self._control.sub("", text)) for text in _strings(values))
+    @property
+    def are_needed(self) -> bool:
+        return bool(self._mark_of)
 
     def neutral(self, value: Any) -> Any:
-        """The same value with every control string replaced, at any depth."""
+        """The same value with marks in every string, at any depth."""
         if isinstance(value, str):
-            return self._pattern.sub(self._mark, value)
+            return value.translate(str.maketrans(self._mark_of))
         if isinstance(value, Mapping):
-            keys = {key: self._control.sub(self._mark, str(key)) for key in value}
-            return {keys[key]: self.neutral(item) for key, item in value.items()}
+            return {self.neutral(key): self.neutral(item) for key, item in value.items()}
         if isinstance(value, (list, tuple)):
             return [self.neutral(item) for item in value]
         return value
 
-    def pieces(self, text: str) -> list[tuple[str, bool]]:
-        """``text`` cut at the marks: (piece, whether somebody typed it as control)."""
-        if not self._typed:
-            return [(text, False)]
-        cut = re.split(f"([{''.join(self._typed)}])", text)
-        return [(self._typed.get(piece, piece), piece in self._typed) for piece in cut if piece]
+    def encoded(self, text: str, *, special: bool) -> list[int]:
+        """Token ids of a marked text, the marks as the plain signs they stand for."""
+        sign_of = {str(mark): sign for sign, mark in self._mark_of.items()}
+        ids: list[int] = []
+        for piece in re.split(f"([{''.join(sign_of)}])", text):
+            if piece in sign_of:
+                ids.extend(self._encoder.encode_plain(sign_of[piece]))
+            elif piece or special:
+                ids.extend(self._encoder.encode(piece, special=special))
+            special = False
+        return ids
 
-    def _mark(self, found: re.Match[str]) -> str:
-        mark = chr(self._next)
-        self._next += 1
-        self._typed[mark] = found.group()
-        return mark
+    def control_ids(self, ids: Sequence[int]) -> list[int]:
+        return [i for i in ids if i in self._control]
 
 
-def _or_begun(names: Sequence[str]) -> re.Pattern[str]:
-    """Matches a control string, and at the end of a text the beginning of one."""
-    begun = sorted({name[:n] for name in names for n in range(1, len(name))}, key=len, reverse=True)
-    whole, start = ("|".join(map(re.escape, parts)) for parts in (names, begun))
-    return re.compile(f"{whole}|(?:{start})\\Z")
+def _checked_templates(engine: Engine, templates: Mapping[str, str]) -> Mapping[str, str]:
+    roles = engine.roles.available
+    if not isinstance(templates, Mapping):
+        raise InvalidRequest(f"templates must map roles to templates, got {templates!r}")
+    refuse_unknown("role in templates", templates, roles)
+    for template in templates.values():
+        if not isinstance(template, str) or "{" not in template:
+            refuse_unknown("template", [template], [*roles, _PLAIN])
+    return templates
+
+
+def _schemas(tools: Sequence[Tool] | None) -> list[Any] | None:
+    """Functions as the JSON schemas that templates write, so that their texts are guarded too."""
+    if tools is None:
+        return None
+    if isinstance(tools, (str, Mapping)) or not isinstance(tools, Sequence):
+        raise InvalidRequest(f"tools must be a list of JSON schemas or functions, got {tools!r}")
+    return [_schema(tool) for tool in tools]
+
+
+def _schema(tool: Tool) -> Any:
+    if isinstance(tool, Mapping):
+        return tool
+    try:
+        return get_json_schema(tool)
+    except Exception as error:  # whatever its docstring lacks
+        raise InvalidRequest(
+            f"tool {getattr(tool, '__name__', tool)!r} is neither a JSON schema nor a documented "
+            f"function: {error}; give type hints and a docstring, or the schema"
+        ) from error
 
 
 def _strings(value: object) -> list[str]:
@@ -197,7 +198,8 @@ def _strings(value: object) -> list[str]:
 
 
 def _refuse_malformed(messages: Sequence[Message]) -> None:
-    if isinstance(messages, (str, Mapping)) or not messages:
+    is_list = isinstance(messages, Sequence) and not isinstance(messages, (str, bytes))
+    if not is_list or not messages:
         raise InvalidRequest(f"messages must be a non-empty list of mappings, got {messages!r}")
     for message in messages:
         if not isinstance(message, Mapping) or not isinstance(message.get("role"), str):

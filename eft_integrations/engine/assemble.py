@@ -60,11 +60,12 @@ def assemble(config: EngineConfig) -> Assembly:
         logger.info("vocabulary: %s", note)
     context_len = _context_len(members, config.max_context)
     kv_limit = config.kv_memory or _free_memory(members) // 2
-    max_cells = kv_limit // sum(member.kv_bytes_per_token for member in members.values())
+    per_token = sum(member.kv_bytes_per_token for member in members.values())
+    max_cells = kv_limit // per_token
     if max_cells < BLOCK:
         raise InvalidRequest(
             f"kv_memory={kv_limit} holds {max_cells} tokens, at least {BLOCK} are needed; raise it "
-            f"to {-(-kv_limit * BLOCK // max(max_cells, 1))} bytes"
+            f"to {BLOCK * per_token} bytes"
         )
     return _assembled(config, default, members, vocabulary.size, context_len, max_cells, kv_limit)
 

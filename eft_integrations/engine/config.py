@@ -47,6 +47,12 @@ class MemberConfig:
             object.__setattr__(self, "path", Path(self.path).expanduser())
         _one_of("dtype", self.dtype, DTYPES)
         _one_of("attn_implementation", self.attn_implementation, ATTENTION)
+        for name in ("dtype", "device", "attn_implementation", "revision"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                raise InvalidRequest(f"{name} must be a string, got {value!r}")
+        if self.max_memory is not None and not isinstance(self.max_memory, Mapping):
+            raise InvalidRequest(f"max_memory must map devices to sizes, got {self.max_memory!r}")
         if self.device is not None and self.device_map is not None:
             raise InvalidRequest(
                 f"device={self.device!r} and device_map exclude each other; give one of them"
@@ -136,8 +142,8 @@ def name_roles(base: Any, tuned: Any, reference: Any) -> tuple[Roles, dict[str, 
     several = _by_name(tuned)
     names = several if several is not None else ({} if tuned is None else {"tuned": tuned})
     for name in names:
-        if name == BASE or name.split(":")[0] == REFERENCE:
-            raise InvalidRequest(f"{name!r} is a role of its own; give the tuned member a new name")
+        if name in (BASE, "normaliser", "mask") or name.split(":")[0] == REFERENCE:
+            raise InvalidRequest(f"{name!r} has a meaning of its own; name the tuned member anew")
     members.update(names)
     references = _by_name(reference)
     if references is None:

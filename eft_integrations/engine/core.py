@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Seq
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -63,10 +65,10 @@ class Core:
             self._fail([row.sequence for row in rows], error)
         return True
 
-    def abort(self, error: EFTError) -> None:
+    def abort(self, reason: Callable[[], EFTError]) -> None:
         """Fail everything that runs or waits, and give the caches' memory back."""
         for sequence in [*self.scheduler.running, *self.scheduler.waiting]:
-            sequence.send(error)
+            sequence.send(reason())
         self.scheduler.running.clear()
         self.scheduler.waiting.clear()
         for runner in self.runners.values():
@@ -75,7 +77,7 @@ class Core:
     # The order of operations, once.
 
     def _run(self, rows: Seq[Row]) -> None:
-        blends = [row.sequence.take_blend() for row in rows]
+        blends = {i: row.sequence.take_blend() for i, row in enumerate(rows) if row.num_logits}
         logits = self._forward(rows)
         for row in rows:
             row.sequence.advance(row.num_fed)
@@ -87,11 +89,14 @@ class Core:
     def _forward(self, rows: Seq[Row]) -> dict[str, dict[int, Tensor]]:
         """Each role's logits by row index, of the rows that predict."""
         out: dict[str, dict[int, Tensor]] = {}
+        running = self.scheduler.running
         for role, runner in self.runners.items():
             feeding = [i for i, row in enumerate(rows) if row.num_fed.get(role)]
             feeds = [_feed(rows[i], role) for i in feeding]
             if feeds:
-                runner.reserve(len(self.scheduler.running), max(feed.end for feed in feeds))
+                # Rows that are not fed in this step keep their place too.
+                held = max(sequence.computed[role] for sequence in running)
+                runner.reserve(len(running), max(held, *(feed.end for feed in feeds)))
                 fed = runner.run(feeds)
                 self._charge(role, [rows[i].sequence for i in feeding], fed)
                 out[role] = {
@@ -100,11 +105,14 @@ class Core:
         return out
 
     def _mix(
-        self, rows: Seq[Row], blends: Seq[Blend], logits: Mapping[str, Mapping[int, Tensor]]
+        self,
+        rows: Seq[Row],
+        blends: Mapping[int, Blend],
+        logits: Mapping[str, Mapping[int, Tensor]],
     ) -> Predicted | None:
-        chosen = [i for i, row in enumerate(rows) if row.num_logits]
-        if not chosen:
+        if not blends:
             return None
+        chosen = list(blends)
         device = _mixing_device(logits[BASE][chosen[0]].device)
         members = {
             role: log_probabilities(
@@ -128,25 +136,35 @@ class Core:
         for row, span in zip(predicted.rows, predicted.spans, strict=True):
             sequence = row.sequence
             if sequence.is_scoring:
-                sequence.scored.extend(_scored(predicted, sequence, span))
-                if len(sequence.scored) == len(sequence.request.continuation or ()):
-                    self._finish(sequence, _score_of(sequence))
+                with self._alone(sequence):
+                    sequence.scored.extend(_scored(predicted, sequence, span))
+                    if len(sequence.scored) == len(sequence.request.continuation or ()):
+                        self._finish(sequence, _score_of(sequence))
 
     def _choose(self, predicted: Predicted) -> None:
         """Bias → penalties → grammar mask → temperature and filters → choose → commit."""
-        writing = [i for i, row in enumerate(predicted.rows) if not row.sequence.is_scoring]
-        if not writing:
+        picked: dict[int, Tensor] = {}
+        for i, row in enumerate(predicted.rows):
+            if not row.sequence.is_scoring:
+                with self._alone(row.sequence):
+                    picked[i] = self._pick(predicted, i)
+        if not picked:
             return
-        picked = torch.stack([self._pick(predicted, i) for i in writing]).tolist()
-        for i, token_id in zip(writing, picked, strict=True):
+        chosen = torch.stack(list(picked.values())).tolist()
+        for i, token_id in zip(picked, chosen, strict=True):
             sequence = predicted.rows[i].sequence
-            if sequence.grammar is not None:
-                token_id = sequence.grammar.within_budget(token_id, sequence.num_left)
-            told = _told(predicted, i, token_id)
-            if math.isnan(told.logprob):
-                self._fail([sequence], ArithmeticError("a member returned logits that are nan"))
-            else:
-                self._commit(sequence, told)
+            with self._alone(sequence):
+                if sequence.grammar is not None:
+                    token_id = sequence.grammar.within_budget(token_id, sequence.num_left)
+                self._commit(sequence, _told(predicted, i, token_id))
+
+    @contextmanager
+    def _alone(self, sequence: Sequence) -> Iterator[None]:
+        """What goes wrong with the numbers of one sequence is not its neighbours' affair."""
+        try:
+            yield
+        except Exception as error:
+            self._fail([sequence], error)
 
     def _pick(self, predicted: Predicted, i: int) -> Tensor:
         sequence = predicted.rows[i].sequence
@@ -207,6 +225,8 @@ class Core:
                 )
                 failure.__cause__ = error
                 self._finish(sequence, failure)
+        # A consumer may keep the error; it must not keep the step's tensors with it.
+        traceback.clear_frames(error.__traceback__)
 
     def _charge(self, role: str, sequences: Seq[Sequence], fed: Seq[Fed]) -> None:
         total = self.totals[role]
@@ -243,11 +263,18 @@ def _told(predicted: Predicted, i: int, token_id: int) -> Chosen:
         parts = contributions(predicted.members, blend.terms, predicted.mixed, position, token_id)
     return Chosen(
         token_id=token_id,
-        logprob=float(log_probs[token_id]),
+        logprob=_known(float(log_probs[token_id])),
         mixture=blend.mixture,
         top_logprobs=top,
         contributions=parts,
     )
+
+
+def _known(logprob: float) -> float:
+    """A number; a member whose logits are nan fails its request."""
+    if math.isnan(logprob):
+        raise ArithmeticError("a member returned logits that are nan")
+    return logprob
 
 
 def _without_plausibility(predicted: Predicted, i: int) -> Tensor:
@@ -271,7 +298,7 @@ def _scored(predicted: Predicted, sequence: Sequence, span: slice) -> list[_Scor
     first = len(sequence.scored)
     known = (sequence.request.continuation or ())[first : first + len(log_probs)]
     ids = torch.tensor(known, device=log_probs.device)[:, None]
-    taken = log_probs.gather(1, ids)[:, 0].tolist()
+    taken = [_known(value) for value in log_probs.gather(1, ids)[:, 0].tolist()]
     by_member = {
         role: rows[span].gather(1, ids)[:, 0].tolist() for role, rows in predicted.members.items()
     }

@@ -7,6 +7,18 @@ import threading
 from functools import cached_property
 from typing import Any
 
+from eft_integrations.errors import InvalidRequest
+
+
+def _refuse_surrogates(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidRequest(
+            f"the text holds half of a character ({text[error.start]!r} at {error.start}), which "
+            f"no tokenizer can read; decode it with errors='replace'"
+        ) from error
+
 
 class Encoder:
     """One tokenizer behind one lock: fast tokenizers refuse to be used from two threads at once."""
@@ -26,11 +38,13 @@ class Encoder:
 
     def encode(self, text: str, *, special: bool) -> tuple[int, ...]:
         """Token ids; control tokens in ``text`` count. ``special``: with the default BOS."""
+        _refuse_surrogates(text)
         with self._lock:
             return tuple(self._tokenizer.encode(text, add_special_tokens=special))
 
     def encode_plain(self, text: str) -> tuple[int, ...]:
         """Token ids in which nothing is a control token, whatever ``text`` says."""
+        _refuse_surrogates(text)
         with self._lock:
             ids = tuple(self._plain.encode(text, add_special_tokens=False))
         if not set(ids) & set(self.control.values()):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import queue
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Seq
@@ -14,7 +13,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import Any, Self, Unpack, overload
 
 from eft_integrations.engine.assemble import Assembly, assemble
 from eft_integrations.engine.config import EngineConfig, MemberConfig
@@ -31,7 +30,6 @@ from eft_integrations.request import Generation, MemberStats, Request, Score
 
 logger = logging.getLogger("eft_integrations")
 
-T = TypeVar("T")
 Continuation = str | list[int] | tuple[int, ...]
 MemberLike = str | Path | MemberConfig | Mapping[str, Any]
 
@@ -125,7 +123,9 @@ class Engine:
         Raises the errors of ``eft_integrations.errors``.
         """
         rows = self._requests(prompt, options)
-        return _one_or_all(prompt, self._gather(rows).generations())
+        is_single = not is_batch(prompt)
+        results = self._gather(rows, is_single=is_single).generations()
+        return results[0] if is_single else results
 
     @overload
     async def agenerate(self, prompt: Prompt, **options: Unpack[GenerateOptions]) -> Generation: ...
@@ -138,7 +138,9 @@ class Engine:
     ) -> Generation | list[Generation]:
         """The twin of :meth:`generate`; never blocks the event loop."""
         rows = await asyncio.to_thread(self._requests, prompt, options)
-        return _one_or_all(prompt, (await self._agather(rows)).generations())
+        is_single = not is_batch(prompt)
+        results = (await self._agather(rows, is_single=is_single)).generations()
+        return results[0] if is_single else results
 
     def stream(self, prompt: Prompt, **options: Unpack[GenerateOptions]) -> Stream:
         """Submit at once, and return the answer as it is written."""
@@ -167,7 +169,9 @@ class Engine:
         Strings are encoded apart from each other, the continuation without special tokens.
         """
         rows = self._scorings(prompt, continuation, mixture)
-        return _one_or_all(prompt, self._gather(rows).scores())
+        is_single = not is_batch(prompt)
+        scores = self._gather(rows, is_single=is_single).scores()
+        return scores[0] if is_single else scores
 
     @overload
     async def ascore(
@@ -185,7 +189,9 @@ class Engine:
     ) -> Score | list[Score]:
         """The twin of :meth:`score`."""
         rows = await asyncio.to_thread(self._scorings, prompt, continuation, mixture)
-        return _one_or_all(prompt, (await self._agather(rows)).scores())
+        is_single = not is_batch(prompt)
+        scores = (await self._agather(rows, is_single=is_single)).scores()
+        return scores[0] if is_single else scores
 
     @property
     def roles(self) -> Roles:
@@ -250,7 +256,12 @@ class Engine:
     def cancel(self, sequences: Seq[Sequence]) -> None:
         self._worker.cancel(sequences)
 
+    def refuse_fork(self) -> None:
+        """Raise ``EngineClosed`` in a forked child, where no event will ever come."""
+        self._worker.refuse_fork()
+
     def set_mixture(self, sequence: Sequence, keywords: Mapping[str, object]) -> int:
+        self._worker.refuse_if_closed()
         mixture = self._prepare.mixture(keywords)
         return sequence.set_blend(Blend(mixture=mixture, terms=resolve(mixture, self.roles)))
 
@@ -306,16 +317,17 @@ class Engine:
             ]
         )
 
-    def _submit(self, gathering: Gathering) -> None:
-        if len(gathering.sequences) == 1:
+    def _submit(self, gathering: Gathering, *, is_single: bool) -> None:
+        """A single request is refused by a full queue; a batch, and choices, wait for room."""
+        if is_single and len(gathering.sequences) == 1:
             self._worker.submit(gathering.sequences[0])
         else:
             self._worker.submit_batch(gathering.sequences)
 
-    def _gather(self, rows: Seq[Seq[Request]]) -> Gathering:
+    def _gather(self, rows: Seq[Seq[Request]], *, is_single: bool) -> Gathering:
         letters: queue.SimpleQueue[tuple[int, Item]] = queue.SimpleQueue()
         gathering = self._gathering(rows, letters.put)
-        self._submit(gathering)
+        self._submit(gathering, is_single=is_single)
         try:
             while not gathering.is_done:
                 gathering.take(*letters.get())
@@ -323,11 +335,11 @@ class Engine:
             self._worker.cancel(gathering.sequences)
         return gathering
 
-    async def _agather(self, rows: Seq[Seq[Request]]) -> Gathering:
+    async def _agather(self, rows: Seq[Seq[Request]], *, is_single: bool) -> Gathering:
         letters: asyncio.Queue[tuple[int, Item]] = asyncio.Queue()
         post = Mailbox(letters).post
         gathering = await asyncio.to_thread(self._gathering, rows, post)
-        self._submit(gathering)
+        self._submit(gathering, is_single=is_single)
         try:
             while not gathering.is_done:
                 gathering.take(*(await letters.get()))
@@ -341,19 +353,13 @@ class Engine:
         return self._assembly.grammars.compile(request.constraint)
 
     def _sequence(self, request: Request, grammar: Any, sink: Sink) -> Sequence:
-        timeout = request.sampling.timeout
         return Sequence(
             request,
             sink=sink,
             detokenizer=Detokenizer(self._assembly.decode, request.prompts[BASE]),
             grammar=grammar,
-            deadline=None if timeout is None else time.monotonic() + timeout,
         )
 
 
 def _post(post: Callable[[tuple[int, Item]], None], number: int, item: Item) -> None:
     post((number, item))
-
-
-def _one_or_all(prompt: object, results: list[T]) -> T | list[T]:
-    return results if is_batch(prompt) else results[0]

@@ -97,15 +97,22 @@ class Preparer:
                 f"the request needs {prompt_len + wanted} cache positions but kv_memory holds "
                 f"{self.max_len}; lower max_tokens or raise kv_memory"
             )
-        for token_id in (*(sampling.logit_bias or ()), *(sampling.stop_token_ids or ())):
-            self._check_ids("logit_bias and stop_token_ids", [token_id])
+        stop_ids = (*(sampling.stop_token_ids or ()), *self._stop_tokens(sampling))
+        for name, ids in (("logit_bias", [*(sampling.logit_bias or ())]), ("stop", stop_ids)):
+            if ids:
+                self._check_ids(name, ids)
         if sampling.top_logprobs > self.size:
             raise InvalidRequest(
                 f"top_logprobs must be at most {self.size}, the vocabulary's size, "
                 f"got {sampling.top_logprobs}"
             )
         seed = secrets.randbelow(MAX_SEED) if sampling.seed is None else sampling.seed
-        return replace(sampling, max_tokens=wanted, seed=seed)
+        return replace(sampling, max_tokens=wanted, seed=seed, stop_token_ids=stop_ids)
+
+    def _stop_tokens(self, sampling: Sampling) -> list[int]:
+        """Stop strings that are control tokens, which have no text to be found in."""
+        control = self.encoder.control
+        return [control[stop] for stop in sampling.stop_strings if stop in control]
 
     def _prompts(self, prompt: Prompt) -> dict[str, tuple[int, ...]]:
         """Token ids by role: one text or list for all, or a list for each role."""

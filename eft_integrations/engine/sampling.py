@@ -31,9 +31,10 @@ def adjust(
 
 
 def _repetition(scores: Tensor, penalty: float, seen: Sequence[int]) -> Tensor:
-    """Keskar et al. 2019, arXiv 1909.05858; log-probabilities are ≤ 0, so they are multiplied."""
+    """Keskar et al. 2019, arXiv 1909.05858: multiply below 0, divide above (after a bias)."""
     ids = torch.tensor(sorted({i for i in seen if i < len(scores)}), device=scores.device)
-    return scores.index_copy(0, ids, scores[ids] * penalty)
+    found = scores[ids]
+    return scores.index_copy(0, ids, torch.where(found > 0, found / penalty, found * penalty))
 
 
 def _occurrence(scores: Tensor, sampling: Sampling, output: Sequence[int]) -> Tensor:
@@ -47,11 +48,12 @@ def choose(scores: Tensor, sampling: Sampling, *, choice: int, index: int) -> Te
     """The token id as a scalar tensor; temperature 0 is argmax, ties to the lowest id."""
     if sampling.temperature == 0:
         return scores.argmax()
-    scaled = (scores - scores.max()) / sampling.temperature
+    # float64: a tiny temperature must not make nan of 0 / 0
+    scaled = (scores - scores.max()).double() / sampling.temperature
     kept = keep(scaled, sampling).nonzero()[:, 0]
     assert sampling.seed is not None, "the engine gives every request a seed"
     noise = gumbel(sampling.seed, choice, index, kept)
-    return kept[(scaled[kept].double() + noise).argmax()]
+    return kept[(scaled[kept] + noise).argmax()]
 
 
 def keep(scaled: Tensor, sampling: Sampling) -> Tensor:

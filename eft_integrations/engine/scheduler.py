@@ -43,11 +43,14 @@ class Scheduler:
         self.may_hold = may_hold
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
+        self._num_admitted = 0
 
     def admit(self) -> None:
         """Give slots to those who wait, in order, as long as there is room for the first."""
         while self.waiting and self._may_admit(self.waiting[0]):
             self.running.append(self.waiting.popleft())
+            self.running[-1].number = self._num_admitted
+            self._num_admitted += 1
 
     def _may_admit(self, sequence: Sequence) -> bool:
         longest = max(other.reserved_len for other in [*self.running, sequence])
@@ -69,23 +72,28 @@ class Scheduler:
         roles with shorter prompts keep their last token back until then.
         """
         rows = []
-        budget = self.prefill_chunk
-        for slot, sequence in enumerate(self.running):
-            row = self._row(slot, sequence, budget)
+        budget, logits = self.prefill_chunk, self.max_logits
+        # Slots change hands when rows retire, so that only the order of admission is fair.
+        for slot, sequence in sorted(enumerate(self.running), key=_admitted):
+            row = self._row(slot, sequence, budget, logits)
             if row is not None:
                 rows.append(row)
                 longest = max(row.num_fed.values())
                 budget -= longest if longest > 1 else 0
+                logits -= row.num_logits
         return rows
 
-    def _row(self, slot: int, sequence: Sequence, budget: int) -> Row | None:
+    def _row(self, slot: int, sequence: Sequence, budget: int, logits: int) -> Row | None:
         pending = {role: sequence.pending(role) for role in sequence.computed}
         longest = max(pending.values())
         if longest > max(budget, 1) or (sequence.num_unfed and budget < 1):
             return self._part_of_prompt(slot, sequence, pending, budget)
-        extra = max(0, min(sequence.num_unfed, budget - longest, self.max_logits - 1))
+        predicted = min(longest, 1)
+        extra = max(0, min(sequence.num_unfed, budget - longest, logits - predicted))
+        if not predicted + extra:
+            return None
         fed = {role: count + extra for role, count in pending.items()}
-        return Row(sequence=sequence, slot=slot, num_fed=fed, num_logits=min(longest, 1) + extra)
+        return Row(sequence=sequence, slot=slot, num_fed=fed, num_logits=predicted + extra)
 
     def _part_of_prompt(
         self, slot: int, sequence: Sequence, pending: Mapping[str, int], budget: int
@@ -93,3 +101,7 @@ class Scheduler:
         fed = {role: min(budget, count - 1) for role, count in pending.items()}
         fed = {role: count for role, count in fed.items() if count > 0}
         return Row(sequence=sequence, slot=slot, num_fed=fed, num_logits=0) if fed else None
+
+
+def _admitted(placed: tuple[int, Sequence]) -> int:
+    return placed[1].number

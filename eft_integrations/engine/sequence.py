@@ -35,7 +35,6 @@ class Sequence:
         sink: Sink,
         detokenizer: Detokenizer,
         grammar: Any = None,
-        deadline: float | None = None,
     ) -> None:
         self.request = request
         self.max_tokens = request.sampling.max_tokens or 0
@@ -44,7 +43,8 @@ class Sequence:
         self.detokenizer = detokenizer
         self.stops = StopStrings(request.sampling.stop_strings)
         self.grammar = grammar
-        self.deadline = deadline
+        self.deadline: float | None = None
+        self.number = 0  # in the order of admission
         self.output: list[int] = []
         self.computed = dict.fromkeys(request.prompts, 0)
         self.stats = dict.fromkeys(request.prompts, MemberStats())
@@ -61,10 +61,15 @@ class Sequence:
             return self._next_index
 
     def take_blend(self) -> Blend:
-        """The blend of the token that is computed now."""
+        """The blend of the token that is predicted in this step."""
         with self._lock:
             self._next_index = len(self.output) + 1
             return self._blend
+
+    def start_clock(self, now: float) -> None:
+        """Submission: the timeout counts from here."""
+        timeout = self.request.sampling.timeout
+        self.deadline = None if timeout is None else now + timeout
 
     def send(self, item: Item) -> None:
         """Tell the consumer; nothing after the last item."""
@@ -115,10 +120,6 @@ class Sequence:
     def advance(self, num_fed: Mapping[str, int]) -> None:
         for role, count in num_fed.items():
             self.computed[role] += count
-
-    def rewind(self, num_fed: Mapping[str, int]) -> None:
-        """The inverse of ``advance``."""
-        self.advance({role: -count for role, count in num_fed.items()})
 
     def charge(self, role: str, seconds: float) -> None:
         """One more pass of ``role``, this request's share of its time."""

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from eft_integrations.engine.engine import Engine
 
 
-# Seconds after which a reader looks whether the end was swallowed by an interrupt.
-_PATIENCE = 1.0
-
-
 class Collector:
     """The items of one sequence, folded into its result."""
 
@@ -115,7 +111,7 @@ class Stream:
 
     def __init__(self, engine: Engine, start: Callable[[Callable[[Item], None]], Sequence]) -> None:
         self._engine = engine
-        self._queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self._collector = Collector()
         self._is_over = False
         self._sequence = start(partial(_post_and_collect, self._queue.put, self._collector))
@@ -127,26 +123,20 @@ class Stream:
         return self
 
     def __next__(self) -> TokenEvent:
-        item = None if self._is_over else self._next_item()
+        self._engine.refuse_fork()
+        item = None if self._is_over else self._queue.get()
         if item is None:
+            self._queue.put(None)  # for whoever else reads this stream
             raise StopIteration
         self._is_over = is_last(item)
         return _as_event(item)
 
-    def _next_item(self) -> Item | None:
-        """The next item; None where an interrupt swallowed the last one."""
-        while True:
-            try:
-                return self._queue.get(timeout=_PATIENCE)
-            except queue.Empty:
-                if self._collector.is_done and self._queue.empty():
-                    return None
-
     def set(self, **mixture: object) -> int:
         """Replace the whole mixture from the next token not yet computed; returns its index.
 
-        Takes the mixture keywords of ``Engine.generate``. Raises ``UnknownOption`` or
-        ``InvalidRequest``; the stream then goes on as it was.
+        An index beyond the last token means that the text had ended. Takes the mixture keywords
+        of ``Engine.generate``. Raises ``UnknownOption`` or ``InvalidRequest``; the stream then
+        goes on as it was.
         """
         return self._engine.set_mixture(self._sequence, mixture)
 
@@ -158,6 +148,7 @@ class Stream:
     @property
     def result(self) -> Generation:
         """The generation; waits for its end. Raises what ended it, if an error did."""
+        self._engine.refuse_fork()
         self._collector.done.wait()
         return self._collector.generation(self._sequence)
 
@@ -181,29 +172,35 @@ class AsyncStream:
     ) -> None:
         self._engine = engine
         self._prepare = prepare
-        self._queue: asyncio.Queue[Item] = asyncio.Queue()
+        self._queue: asyncio.Queue[Item | None] = asyncio.Queue()
         self._collector = Collector()
         self._is_over = False
         self._started: Sequence | None = None
+        self._starting = asyncio.Lock()
 
-    async def start(self) -> Sequence:
+    async def start(self) -> None:
         """Submit, unless that was done already."""
-        if self._started is None:
-            begin = await asyncio.to_thread(self._prepare)
-            post = Mailbox(self._queue).post
-            self._started = begin(partial(_post_and_collect, post, self._collector))
-            self._finalizer = weakref.finalize(self, self._engine.cancel, [self._started])
-            self._finalizer.atexit = False
-        return self._started
+        async with self._starting:
+            if self._started is None:
+                begin = await asyncio.to_thread(self._prepare)
+                post = Mailbox(self._queue).post
+                self._started = begin(partial(_post_and_collect, post, self._collector))
+                self._finalizer = weakref.finalize(self, self._engine.cancel, [self._started])
+                self._finalizer.atexit = False
+        if self._is_over:  # closed meanwhile
+            self._finalizer()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> TokenEvent:
-        if self._is_over:
+        self._engine.refuse_fork()
+        if not self._is_over:
+            await self.start()
+        item = None if self._is_over else await self._queue.get()
+        if item is None:
+            self._queue.put_nowait(None)  # for whoever else reads this stream
             raise StopAsyncIteration
-        await self.start()
-        item = await self._queue.get()
         self._is_over = is_last(item)
         return _as_event(item)
 
@@ -241,6 +238,9 @@ class AsyncStream:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+        if kind is None:
+            while not self._collector.is_done:  # a step at most; then there is a result
+                await self._queue.get()
 
 
 Letter = TypeVar("Letter")
@@ -268,10 +268,17 @@ def is_last(item: Item) -> bool:
     return not isinstance(item, TokenEvent) or item.finish_reason is not None
 
 
-def _post_and_collect(post: Callable[[Item], None], collector: Collector, item: Item) -> None:
-    """On the engine's thread: collected here, a result is whole whatever becomes of its reader."""
-    post(item)
+def _post_and_collect(
+    post: Callable[[Item | None], None], collector: Collector, item: Item
+) -> None:
+    """On the engine's thread: collected here, a result is whole whatever becomes of its reader.
+
+    A None follows the last item, so that no reader waits for more.
+    """
     collector.take(item)
+    post(item)
+    if is_last(item):
+        post(None)
 
 
 def _as_event(item: Item) -> TokenEvent:

@@ -9,9 +9,10 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
 from contextlib import contextmanager
+from functools import partial
 
 from eft_integrations.engine.core import Core
 from eft_integrations.engine.sequence import Sequence
@@ -41,11 +42,14 @@ class Worker:
                     f"{self._limit} (max_slots + max_queue); try again later, send a batch, which "
                     f"waits, or raise max_queue"
                 )
+            sequence.start_clock(time.monotonic())
             self._inbox.append(sequence)
 
     def submit_batch(self, sequences: Seq[Sequence]) -> None:
         """Queue many; they enter as room comes free."""
         with self._open():
+            for sequence in sequences:
+                sequence.start_clock(time.monotonic())
             self._backlog.extend(sequences)
 
     def cancel(self, sequences: Seq[Sequence]) -> None:
@@ -67,14 +71,18 @@ class Worker:
             self._thread.join()
 
     def refuse_if_closed(self) -> None:
-        """Raise ``EngineClosed`` after ``close`` and in a forked child, which has no thread."""
+        """Raise ``EngineClosed`` after ``close`` and in a forked child."""
+        self.refuse_fork()
+        if self._is_closing or not self._thread.is_alive():
+            raise EngineClosed("this engine is closed; build a new one")
+
+    def refuse_fork(self) -> None:
+        """Raise ``EngineClosed`` in a forked child, which has no thread to wait for."""
         if os.getpid() != self._pid:
             raise EngineClosed(
                 f"this engine belongs to process {self._pid}, and this is its fork {os.getpid()}; "
                 f"build the engine after forking, or start processes with 'spawn'"
             )
-        if self._is_closing or not self._thread.is_alive():
-            raise EngineClosed("this engine is closed; build a new one")
 
     @property
     def num_waiting(self) -> int:
@@ -100,13 +108,15 @@ class Worker:
 
     def _loop(self) -> None:
         """Take in, step, and sleep when there is nothing; a consumer never hangs on a dead loop."""
-        reason = EngineClosed("the engine was closed while this request was open; build a new one")
+        reason = partial(
+            EngineClosed, "the engine was closed while this request was open; build a new one"
+        )
         try:
             while self._take_in():
                 self._core.step()
         except BaseException as error:
-            reason = EngineClosed(f"the engine died of {type(error).__name__}: {error}")
-            reason.__cause__ = error
+            told = f"the engine died of {type(error).__name__}: {error}; build a new one"
+            reason = partial(EngineClosed, told)
             raise
         finally:
             self._drain(reason)
@@ -136,12 +146,13 @@ class Worker:
         busy = self._inbox or self._backlog or scheduler.waiting or scheduler.running
         return bool(busy) or self._is_closing
 
-    def _drain(self, reason: EFTError) -> None:
+    def _drain(self, reason: Callable[[], EFTError]) -> None:
+        """Tell everyone who waits; an error of its own for each, since raising marks it."""
         with self._wake:
             self._is_closing = True
             rest = [*self._inbox, *self._backlog]
             self._inbox.clear()
             self._backlog.clear()
         for sequence in rest:
-            sequence.send(reason)
+            sequence.send(reason())
         self._core.abort(reason)

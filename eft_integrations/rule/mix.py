@@ -53,14 +53,20 @@ def combine(members: Mapping[str, Tensor], terms: Sequence[Terms]) -> Mixed:
 def contributions(
     members: Mapping[str, Tensor], terms: Terms, mixed: Mixed, row: int, token: int
 ) -> dict[str, float]:
-    """What each role added to ``mixed.log_probs[row, token]``, and ``normaliser``; sums to it."""
+    """What each role added to ``mixed.log_probs[row, token]``, and ``normaliser``; sums to it.
+
+    A token that the plausibility mask forbids, which only a grammar can enforce, has ``mask`` too.
+    """
     weights = dict(terms.coefficients)
     for term in terms.filters:
         if mixed.outside[term.tuned][row, token]:
             weights[term.reference] += term.amount
             weights[BASE] -= term.amount
     parts = {role: c * float(members[role][row, token]) for role, c in weights.items()}
-    return {**parts, "normaliser": float(mixed.normaliser[row])}
+    parts["normaliser"] = float(mixed.normaliser[row])
+    if mixed.log_probs[row, token] == -torch.inf:
+        parts["mask"] = -torch.inf
+    return parts
 
 
 def _weighted_sum(members: Mapping[str, Tensor], terms: Sequence[Terms]) -> Tensor:

@@ -15,14 +15,14 @@ _GAMMA = 0x9E3779B97F4A7C15
 _MIX_1 = 0xBF58476D1CE4E5B9
 _MIX_2 = 0x94D049BB133111EB
 _MASK = 2**64 - 1
-_UNIT = 2.0**-53
+_UNIT = 2.0**-52
 
 
 def gumbel(seed: int, choice: int, index: int, token_ids: Tensor) -> Tensor:
     """Standard Gumbel noise, float64, for ``token_ids`` int64 [K] → [K]."""
     key = _mix_int(_mix_int(_mix_int(seed) + choice) + index)
     state = token_ids * _signed(_GAMMA) + _signed(key)
-    bits = _shift(_mix(state), 11)
+    bits = _shift(_mix(state), 12)  # 52 bits: the half below is exact
     uniform = (bits.to(torch.float64) + 0.5) * _UNIT
     return -torch.log(-torch.log(uniform))
 

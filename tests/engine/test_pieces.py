@@ -111,15 +111,6 @@ def test_retiring_moves_the_last_row_into_the_hole() -> None:
     assert plan.retire(second) is None
 
 
-def test_rewind_is_the_inverse_of_advance() -> None:
-    sequence = scripted_sequence([1, 2, 3], 5, lambda _item: None)
-    sequence.advance({"base": 2})
-    before = dict(sequence.computed)
-    sequence.advance({"base": 3})
-    sequence.rewind({"base": 3})
-    assert sequence.computed == before
-
-
 def passed(slots: list[int], positions: list[int], kv_len: int) -> Pass:
     """One token for each slot."""
     rows = torch.arange(len(slots))
