@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import json
+import threading
 from collections.abc import Collection
-from functools import cached_property
-from itertools import count
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -15,21 +15,23 @@ from llguidance.hf import from_tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
+from eft_integrations.engine.closing import MAX_DETOURS, Closings, allowed
 from eft_integrations.errors import InvalidRequest
 from eft_integrations.request import Constraint
 
-# The search for a closing: states looked at, and tokens tried in each.
-_MAX_STATES = 64
-_MAX_BRANCHES = 8
-# A closing is watched once no more than this many tokens are left, or this multiple of the
-# shortest whole output.
-_WATCH_AT_LEAST = 128
+# No output whose shortest form is longer is closed.
+_LONGEST = 2048
+# A closing is watched once no more tokens are left than this many times the shortest output, and
+# some: by then every sensible output still has room to close.
 _WATCH_FACTOR = 2
-_NEVER = 1000
+_WATCH_MARGIN = 32
+# After a search in vain the next one waits for so many tokens.
+_REST = 8
+_MAX_REASON = 300
 
 
 class Grammars:
-    """Compiles constraints against one tokenizer."""
+    """Compiles constraints against one tokenizer; equal constraints once."""
 
     def __init__(
         self, tokenizer: PreTrainedTokenizerBase, size: int, end_ids: Collection[int]
@@ -43,40 +45,59 @@ class Grammars:
         self.end_ids = sorted(token for token in end_ids if token < size)
         width = max(size, len(tokenizer))
         self._library = from_tokenizer(tokenizer, n_vocab=width, eos_token=self.end_ids or None)
+        self.closings = Closings(size, self._read)
+        self._lock = threading.Lock()
+        self._compiled = lru_cache(maxsize=64)(self._compile)
 
-    @cached_property
-    def closing_rank(self) -> Tensor:
-        """How promising each token is when an output is to end soon, int64 [size]; 0 is best."""
-        texts = (self._library.decode_bytes([i]).decode(errors="replace") for i in range(self.size))
-        special = self._library.is_special_token
-        ranks = [_NEVER if special(i) else _closing_rank(t) for i, t in enumerate(texts)]
-        return torch.tensor(ranks)
+    def _read(self, token_id: int) -> str:
+        if self._library.is_special_token(token_id):
+            return ""
+        return str(self._library.decode_bytes([token_id]).decode(errors="replace"))
 
     def compile(self, constraint: Constraint) -> Grammar:
         """A fresh grammar; raises ``InvalidRequest`` with the library's reason."""
         try:
             source = _source(constraint)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise _refused(constraint, str(error)) from error
+        with self._lock:
+            compiled = self._compiled(source)
+            if compiled.problem:
+                raise _refused(constraint, compiled.problem)
+            matcher = compiled.matcher.deep_copy()
+        watch_from = compiled.watch_from if constraint.close_within_budget else 0
+        return Grammar(matcher, self, watch_from)
+
+    def _compile(self, source: str) -> _Compiled:
         problem = LLMatcher.validate_grammar(source, self._library)
         if problem:
-            raise _refused(constraint, problem)
+            return _Compiled(None, problem, 0)
         matcher = LLMatcher(self._library, source, log_level=0)
-        return Grammar(matcher, self, constraint.close_within_budget)
+        shortest = self.closings.search(matcher, _LONGEST, num_detours=1)
+        watch_from = 0 if shortest is None else _WATCH_FACTOR * len(shortest) + _WATCH_MARGIN
+        return _Compiled(matcher, "", watch_from)
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """A matcher in its first state, or the reason why there is none."""
+
+    matcher: Any
+    problem: str
+    watch_from: int
 
 
 class Grammar:
     """The state of one constrained output."""
 
-    def __init__(self, matcher: LLMatcher, home: Grammars, close_within_budget: bool) -> None:
+    def __init__(self, matcher: LLMatcher, home: Grammars, watch_from: int) -> None:
         self._matcher = matcher
         self._home = home
+        self._watch_from = watch_from
         self._closing: list[int] | None = None  # completes the output from the present state
         self._is_following = False
-        self._watch_from = 0
-        if close_within_budget:
-            shortest = self._search(matcher) or []
-            self._watch_from = max(_WATCH_AT_LEAST, _WATCH_FACTOR * len(shortest))
+        self._rest = 0
+        self._num_detours = MAX_DETOURS
 
     @property
     def is_closed(self) -> bool:
@@ -86,9 +107,7 @@ class Grammar:
 
     def mask(self, device: torch.device) -> Tensor:
         """Bool [size]: the tokens that may come next."""
-        allowed = torch.zeros(self._home.size, dtype=torch.bool)
-        allowed[_allowed(self._matcher, self._home.size)] = True
-        return allowed.to(device)
+        return allowed(self._matcher, self._home.size).to(device)
 
     def advance(self, token_id: int, *, is_end: bool = False) -> None:
         """Consume a token that the mask allows; an end token leaves the grammar as it is."""
@@ -101,83 +120,41 @@ class Grammar:
         ``num_left`` tokens may still be written, this one included. Once a closing is begun it is
         followed to its end. Where not even a closing fits, ``token_id`` stands.
         """
-        if num_left > self._watch_from or token_id in self._home.end_ids:
+        if self._is_following and self._closing:
+            return self._closing.pop(0)
+        if num_left > self._watch_from or self._rest or token_id in self._home.end_ids:
+            self._rest = max(0, self._rest - 1)
+            self._closing = None
             return token_id
-        if not self._is_following:
-            closing = self._closing_after(token_id)
-            if closing is not None and len(closing) < num_left:
-                self._closing = closing
-                return token_id
-            if self._closing is None:
-                self._closing = self._search(self._matcher)
-            self._is_following = bool(self._closing) and len(self._closing or ()) <= num_left
-        return self._closing.pop(0) if self._is_following and self._closing else token_id
+        closing = self._closing_after(token_id, num_left - 1)
+        if closing is None:
+            return self._closed_now(token_id, num_left)
+        self._closing = closing
+        return token_id
 
-    def _closing_after(self, token_id: int) -> list[int] | None:
-        """A closing once ``token_id`` is written; often the one already known still fits."""
+    def _closed_now(self, token_id: int, num_left: int) -> int:
+        """The first token of a closing from the present state, if one fits."""
+        if self._closing is None:
+            self._closing = self._home.closings.search(self._matcher, num_left, self._num_detours)
+        self._is_following = bool(self._closing)
+        if not self._closing:
+            self._rest, self._num_detours = _REST, 0
+            return token_id
+        return self._closing.pop(0)
+
+    def _closing_after(self, token_id: int, max_len: int) -> list[int] | None:
+        """A closing once ``token_id`` is written; often the one already known still serves."""
+        known = self._closing
+        if known and known[0] == token_id:
+            return known[1:]
         after = self._matcher.deep_copy()
         after.consume_token(token_id)
-        if self._closing is not None:
-            known = after.deep_copy()
-            if known.validate_tokens(self._closing) == len(self._closing):
-                known.consume_tokens(self._closing)
-                if known.is_accepting():
-                    return list(self._closing)
-        return self._search(after)
-
-    def _search(self, matcher: LLMatcher) -> list[int] | None:
-        """The shortest completion found; None where none was found.
-
-        Limited-discrepancy search: first the path of the most promising tokens, then paths that
-        leave it ever more often; what the grammar forces counts as one move.
-        """
-        best: list[int] | None = None
-        order = count()
-        queue: list[tuple[int, int, LLMatcher, list[int]]] = [(0, next(order), matcher, [])]
-        for _ in range(_MAX_STATES):
-            if not queue:
-                break
-            cost, _, state, path = heapq.heappop(queue)
-            if best is not None and len(path) >= len(best):
-                continue
-            if state.is_accepting():
-                best = path
-                continue
-            for rank, move in enumerate(self._moves(state)):
-                after = state.deep_copy()
-                if after.consume_tokens(move):
-                    heapq.heappush(queue, (cost + rank, next(order), after, path + move))
-        return best
-
-    def _moves(self, state: LLMatcher) -> list[list[int]]:
-        forced = state.compute_ff_tokens()
-        if forced:
-            return [forced]
-        allowed = _allowed(state, self._home.size)
-        ranks = self._home.closing_rank[allowed]
-        order = ranks.argsort(stable=True)[:_MAX_BRANCHES]
-        return [[int(allowed[i])] for i in order if ranks[i] < _NEVER]
-
-
-def _allowed(matcher: LLMatcher, size: int) -> Tensor:
-    """Ids that the matcher allows, int64 [K]."""
-    bits = torch.frombuffer(bytearray(matcher.compute_bitmask()), dtype=torch.uint8)
-    spread = (bits[:, None] >> torch.arange(8, dtype=torch.uint8)) & 1
-    return spread.flatten()[:size].nonzero()[:, 0]
-
-
-def _closing_rank(text: str) -> int:
-    """Closers first, the longest ahead; then short numbers, signs, long words, white space."""
-    if not text:
-        return _NEVER
-    if all(sign in '"}])' for sign in text):
-        return 100 - min(len(text), 99)
-    if text.isdigit():
-        return 200 + min(len(text), 99)
-    if text.isspace() or "\\" in text:
-        return 600
-    base = 500 if text[0].isalnum() or text[0].isspace() else 400
-    return base - min(len(text), 99)
+        if known and len(known) <= max_len and after.validate_tokens(known) == len(known):
+            closed = after.deep_copy()
+            closed.consume_tokens(known)
+            if closed.is_accepting():
+                return known
+        return self._home.closings.search(after, max_len, self._num_detours)
 
 
 def _source(constraint: Constraint) -> str:
@@ -194,7 +171,7 @@ def _source(constraint: Constraint) -> str:
 
 
 def _refused(constraint: Constraint, reason: str) -> InvalidRequest:
-    first = next((line.strip() for line in reason.splitlines() if line.strip()), "no reason given")
+    told = " ".join(reason.split())[:_MAX_REASON] or "no reason given"
     return InvalidRequest(
-        f"{constraint.kind} does not compile: {first}; simplify it or mend what is named"
+        f"{constraint.kind} does not compile: {told}; simplify it or mend what is named"
     )

@@ -183,12 +183,20 @@ def failing_at(trigger: int) -> Callable[[list[int]], torch.Tensor]:
     return script
 
 
-def scripted_sequence(prompt: list[int], max_tokens: int, sink: Any) -> Sequence:
+def scripted_sequence(
+    prompt: list[int],
+    max_tokens: int,
+    sink: Any,
+    *,
+    temperature: float = 0.0,
+    continuation: tuple[int, ...] | None = None,
+) -> Sequence:
     request = Request(
         prompts={"base": tuple(prompt)},
         mixture=Mixture(weights={"base": 1.0}),
         terms=Terms(coefficients={"base": 1.0}),
-        sampling=Sampling(max_tokens=max_tokens, seed=0),
+        sampling=Sampling(max_tokens=max_tokens, seed=0, temperature=temperature),
+        continuation=continuation,
     )
     return Sequence(
         request, sink=sink, detokenizer=Detokenizer(lambda ids: "".join(map(str, ids)), prompt)
