@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,34 +21,60 @@ from eft_integrations import (
     Sampling,
     StepFailed,
 )
+from eft_integrations.engine.assemble import assemble
+from eft_integrations.engine.config import EngineConfig
+from eft_integrations.engine.detokenize import Detokenizer
 from eft_integrations.engine.kv import BLOCK
 from eft_integrations.engine.sampling import adjust
 from eft_integrations.engine.scripted import scripted_core
-from eft_integrations.request import MAX_BIAS
+from eft_integrations.engine.sequence import Sequence
+from eft_integrations.mixture import Mixture, Terms
+from eft_integrations.request import MAX_BIAS, Request
 from tests import reference
-from tests.conftest import open_trio
+from tests.conftest import ROLES, open_trio
 from tests.engine.test_lifecycle import counting, scripted_sequence
 
 
 def test_a_cache_at_its_limit_keeps_the_rows_that_are_not_fed(
     trio: Path, models: dict[str, Any]
 ) -> None:
-    """A role whose prompt is done waits for another's, while a third request shapes the cache."""
+    """A role whose prompt is done waits for another's, while a second request shapes the cache."""
     per_token = 2 * 2 * 2 * 16 * 4 * 3  # keys and values, layers, heads, head size, bytes, roles
-    with open_trio(trio, kv_memory=4 * BLOCK * per_token, max_slots=4, prefill_chunk=4) as engine:
-        prompts = {
-            "base": list(range(10, 110)),
-            "tuned": list(range(10, 210)),
-            "reference": list(range(10, 210)),
-        }
-        slow = reference.generate(
-            models, prompts, reference.up_scaling(1.0), max_tokens=8, size=engine.vocab_size
-        )
-        engine.generate(list(range(10, 460)), max_tokens=4)  # leaves a long, narrow cache
-        long = engine.stream(prompts, max_tokens=8)
-        others = [engine.stream([7], max_tokens=90) for _ in range(2)]
-        assert list(long.result.token_ids) == slow.token_ids
-        assert len({other.result.token_ids for other in others}) == 1
+    members: dict[str, Any] = {role: trio / role for role in ROLES}
+    config = EngineConfig.of(
+        **members, dtype="float32", kv_memory=6 * BLOCK * per_token, prefill_chunk=16
+    )
+    core = assemble(config).core
+    prompts = {"base": range(10, 380), "tuned": range(10, 210), "reference": range(10, 210)}
+    slow = reference.generate(
+        models, prompts, reference.up_scaling(1.0), max_tokens=8, size=core.size
+    )
+    items: list[Any] = []
+    narrow = dict.fromkeys(ROLES, range(10, 500))
+    core.scheduler.waiting.append(mixed_sequence(narrow, 4, lambda _item: None))
+    while core.step():
+        pass
+    long = mixed_sequence(prompts, 8, items.append)
+    core.scheduler.waiting.append(long)
+    while long.computed["tuned"] < 199:
+        core.step()
+    assert long.computed["base"] < 300
+    core.scheduler.waiting.append(
+        mixed_sequence(dict.fromkeys(ROLES, range(7, 8)), 100, lambda _item: None)
+    )
+    while core.step():
+        pass
+    assert [item.token_id for item in items] == slow.token_ids
+
+
+def mixed_sequence(prompts: Mapping[str, range], max_tokens: int, sink: Any) -> Sequence:
+    request = Request(
+        prompts={role: tuple(ids) for role, ids in prompts.items()},
+        mixture=Mixture(alpha=1.0),
+        terms=Terms(coefficients=reference.up_scaling(1.0)),
+        sampling=Sampling(max_tokens=max_tokens, seed=0),
+    )
+    return Sequence(request, sink=sink, detokenizer=Detokenizer(str, [0]))
 
 
 def test_a_row_that_fails_leaves_its_neighbours_alone() -> None:
