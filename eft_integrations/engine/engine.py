@@ -75,6 +75,7 @@ class Engine:
         max_context: int | None = None,
         kv_memory: int | None = None,
         max_queue: int = 256,
+        prefill_chunk: int = 512,
         **unknown: object,
     ) -> Self:
         """Load the members and start.
@@ -95,6 +96,7 @@ class Engine:
             max_context=max_context,
             kv_memory=kv_memory,
             max_queue=max_queue,
+            prefill_chunk=prefill_chunk,
             **unknown,
         )
         return cls(assemble(config))

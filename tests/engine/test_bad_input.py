@@ -183,6 +183,7 @@ def test_an_unknown_setting_is_refused_with_a_suggestion(trio: Path) -> None:
         {"max_context": 0},
         {"kv_memory": 0},
         {"kv_memory": 10},
+        {"prefill_chunk": 0},
         {"mixture": 1.0},
     ],
     ids=str,

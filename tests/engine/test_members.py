@@ -9,7 +9,7 @@ import pytest
 
 from eft_integrations import Engine, InvalidRequest, MemberConfig, Mixture
 from tests import reference
-from tests.conftest import open_trio
+from tests.conftest import llama, open_trio, save_trio
 
 
 def test_a_model_given_twice_is_loaded_once(trio: Path) -> None:
@@ -107,3 +107,37 @@ def test_eager_attention_gives_the_same_text(trio: Path, engine: Engine) -> None
         rows = other.generate(["Hello", "A longer prompt " * 5], max_tokens=16)
     expected = engine.generate(["Hello", "A longer prompt " * 5], max_tokens=16)
     assert [g.token_ids for g in rows] == [g.token_ids for g in expected]
+
+
+def test_down_scaling_is_the_same_call_with_the_sizes_swapped(
+    trio: Path, tmp_path: Path, tokenizer: Any
+) -> None:
+    large = {"hidden_size": 96, "num_hidden_layers": 3}
+    configs = {"tuned": llama(tokenizer, **large), "reference": llama(tokenizer, **large)}
+    models = save_trio(tmp_path, tokenizer, {"base": llama(tokenizer), **configs})
+    with open_trio(tmp_path) as engine:
+        g = engine.generate("Hello", alpha=0.8, max_tokens=12)
+    ids = engine.encoder.encode("Hello", special=True)
+    slow = reference.generate(
+        models,
+        dict.fromkeys(models, ids),
+        reference.up_scaling(0.8),
+        max_tokens=12,
+        size=engine.vocab_size,
+    )
+    assert list(g.token_ids) == slow.token_ids
+
+
+def test_placement_by_a_device_map_gives_the_same_text(trio: Path, engine: Engine) -> None:
+    mapped = MemberConfig(path=trio / "base", device_map="auto", max_memory={"cpu": "1GB"})
+    with open_trio(trio, base=mapped) as other:
+        assert (
+            other.generate("Hello", max_tokens=8).token_ids
+            == engine.generate("Hello", max_tokens=8).token_ids
+        )
+
+
+def test_a_home_folder_is_found(trio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(trio))
+    with open_trio(trio, base="~/base") as engine:
+        assert engine.generate("Hello", max_tokens=1).usage.completion_tokens == 1
