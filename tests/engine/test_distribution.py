@@ -1,0 +1,65 @@
+"""What the engine samples is the distribution that the rule computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from eft_integrations import Mixture
+from eft_integrations.engine.detokenize import Detokenizer
+from eft_integrations.engine.scripted import Script, scripted_core
+from eft_integrations.engine.sequence import Sequence
+from eft_integrations.mixture import Roles, resolve
+from eft_integrations.request import Request, Sampling
+from eft_integrations.rule import combine, log_probabilities
+
+LOGITS = {
+    "base": torch.tensor([1.0, 0.5, 0.0, -0.5, 0.2, -1.0]),
+    "tuned": torch.tensor([0.0, 1.5, 0.3, 0.1, -0.4, 0.6]),
+    "reference": torch.tensor([0.2, 0.1, 0.9, -0.2, 0.0, -0.3]),
+}
+ROLES = Roles(tuned=("tuned",), reference_of={"tuned": "reference"}, available=tuple(LOGITS))
+NUM = 4000
+# 99.9 % quantiles of chi-square for 1 to 5 degrees of freedom.
+LIMITS = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
+
+
+def always(logits: Tensor) -> Script:
+    return lambda _row: logits
+
+
+@pytest.mark.parametrize(
+    ("mixture", "sampling"),
+    [
+        (Mixture(alpha=0.7), Sampling(temperature=1.0, seed=1, max_tokens=NUM)),
+        (Mixture(alpha=1.5), Sampling(temperature=0.6, seed=2, max_tokens=NUM)),
+        (Mixture(beta=1.3, filter_top_p=0.7), Sampling(temperature=1.0, seed=3, max_tokens=NUM)),
+        (Mixture(alpha=1.0), Sampling(temperature=1.2, top_k=4, seed=4, max_tokens=NUM)),
+    ],
+    ids=str,
+)
+def test_sampled_frequencies_match_the_mixture(mixture: Mixture, sampling: Sampling) -> None:
+    terms = resolve(mixture, ROLES)
+    request = Request(
+        prompts=dict.fromkeys(LOGITS, (0,)), mixture=mixture, terms=terms, sampling=sampling
+    )
+    items: list[Any] = []
+    core = scripted_core({role: always(logits) for role, logits in LOGITS.items()}, size=6)
+    core.scheduler.waiting.append(
+        Sequence(request, sink=items.append, detokenizer=Detokenizer(str, [0]))
+    )
+    while core.step():
+        pass
+    members = {role: log_probabilities(logits[None]) for role, logits in LOGITS.items()}
+    scaled = combine(members, [terms]).log_probs[0] / sampling.temperature
+    if sampling.top_k is not None:
+        scaled[scaled.argsort(descending=True)[sampling.top_k :]] = -torch.inf
+    expected = scaled.softmax(-1) * NUM
+    counts = torch.bincount(torch.tensor([item.token_id for item in items]), minlength=6)
+    kept = expected > 0
+    assert not counts[~kept].any()
+    statistic = float(((counts - expected)[kept] ** 2 / expected[kept]).sum())
+    assert statistic < LIMITS[int(kept.sum()) - 1]
