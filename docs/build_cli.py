@@ -13,7 +13,11 @@ HEAD = """# The `eft` command
 Everything defaults to the embedded family. `--base`, `--tuned` and `--reference` name folders or
 hub ids of your own; several tuned members are `--tuned helpful=PATH --tuned harmless=PATH`, and
 their coefficients `--alpha helpful=0.7 --alpha harmless=0.3`. Answers go to stdout, everything else
-to stderr. An error is one line and exit status 2.
+to stderr. Bad input is one line, `error: …`, and exit status 2, as is wrong usage; a broken pipe
+ends with 141, Ctrl-C with 130, and `check` with 1 where it found a problem.
+
+In `eft chat`: `/alpha 0.5`, `/beta 1.2` and `/set filter_top_p=0.95` hold from the next answer on,
+`/reset` forgets the conversation, `/help` lists the commands, `/quit` ends.
 
 This page is written by `make docs` from the help of the commands.
 """

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
-from eft_integrations.errors import InvalidRequest
+from eft_integrations.errors import InvalidRequest, refuse_unknown
+
+T = TypeVar("T")
+
+
+def refusing_unknown(cls: type[T]) -> type[T]:
+    """A settings class whose constructor refuses an unknown keyword with a suggestion."""
+    init: Any = cls.__init__
+    known = list(cls.__dataclass_fields__)  # type: ignore[attr-defined] # dataclasses only
+
+    @wraps(init)
+    def checked(self: T, *args: Any, **kwargs: Any) -> None:
+        refuse_unknown(f"keyword of {cls.__name__}", kwargs, known)
+        init(self, *args, **kwargs)
+
+    cls.__init__ = checked  # type: ignore[method-assign, assignment]
+    return cls
 
 
 def number(

@@ -8,7 +8,7 @@ are in ``eft_integrations.rule``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from eft_integrations import checks
 from eft_integrations.errors import InvalidRequest, refuse_unknown
@@ -19,6 +19,7 @@ REFERENCE = "reference"
 MAX_COEFFICIENT = 1000.0
 
 
+@checks.refusing_unknown
 @dataclass(frozen=True, kw_only=True)
 class Plausibility:
     """Keep only tokens that one member finds plausible; applied after mixing.
@@ -28,7 +29,7 @@ class Plausibility:
     arXiv 2105.03023). Exactly one of the two.
     """
 
-    role: str = BASE
+    role: str = field(default=BASE, kw_only=False)
     min_ratio: float | None = None
     top_p: float | None = None
 
@@ -44,6 +45,7 @@ class Plausibility:
             checks.number("Plausibility.top_p", self.top_p, above=0, high=1)
 
 
+@checks.refusing_unknown
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
     """The coefficients of one request; exactly one of ``alpha``, ``beta``, ``weights``.
@@ -84,12 +86,15 @@ class Mixture:
 
     def _check_coefficients(self) -> None:
         if isinstance(self.alpha, Mapping):
+            # an empty mapping omits every name, and omitted names are 0
             object.__setattr__(self, "alpha", _coefficients("alpha", self.alpha))
         elif self.alpha is not None:
             _coefficient("alpha", self.alpha)
         if self.beta is not None:
             _coefficient("beta", self.beta)
         if self.weights is not None:
+            if not self.weights:
+                raise InvalidRequest("weights is empty; give at least one role its coefficient")
             object.__setattr__(self, "weights", _coefficients("weights", self.weights))
 
     @property
@@ -219,7 +224,7 @@ def _coefficient(name: str, value: object) -> None:
 
 
 def _coefficients(name: str, values: Mapping[str, float]) -> dict[str, float]:
-    if not isinstance(values, Mapping) or not values:
+    if not isinstance(values, Mapping):
         raise InvalidRequest(f"{name} must be a mapping of names to numbers, got {values!r}")
     for key, value in values.items():
         if not isinstance(key, str):

@@ -35,6 +35,7 @@ class PerRow(Generic[T]):
         return f"PerRow({list(self.values)!r})"
 
 
+@checks.refusing_unknown
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
     """How a token is chosen from the mixture, and when to stop.
@@ -202,8 +203,8 @@ class Generation:
 
     ``token_ids`` includes the end or stop token, which has no text. ``logprobs``,
     ``top_logprobs`` and ``contributions`` have one entry a token where they were asked for, else
-    they are None. ``choices`` holds all ``n`` of them where n > 1; the generation itself mirrors
-    the first.
+    they are None. ``choices`` holds all ``n`` of them where n > 1, else it is empty; the generation
+    itself, its usage included, mirrors the first.
     """
 
     text: str

@@ -6,12 +6,17 @@ from eft_integrations import Engine
 
 SCHEMA = {
     "type": "object",
-    "properties": {"city": {"type": "string"}, "population": {"type": "integer"}},
-    "required": ["city", "population"],
+    "properties": {
+        "name": {"enum": ["Paris", "Rome", "Madrid"]},
+        "continent": {"enum": ["Europe", "Asia", "Africa"]},
+        "is_capital": {"type": "boolean"},
+    },
+    "required": ["name", "continent", "is_capital"],
     "additionalProperties": False,
 }
 
 with Engine.tiny() as engine:
-    answer = engine.generate("A record of Paris: ", json_schema=SCHEMA, max_tokens=30)
-    print(json.loads(answer.text))
-    print(engine.generate("Paris is in", choice=[" Europe", " Asia", " Africa"]).text)
+    prompt = "Text: Rome is the capital of Italy, in Europe.\nJSON: "
+    answer = engine.generate(prompt, json_schema=SCHEMA, max_tokens=48)
+    print(json.loads(answer.text), answer.finish_reason)
+    print(engine.generate("The capital of Italy is", choice=[" Rome", " Paris"]).text)

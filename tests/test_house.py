@@ -33,6 +33,7 @@ GUESTS = {
     "safetensors": {"engine", "tiny"},
     "llguidance": {"engine"},
     "psutil": {"engine"},
+    "huggingface_hub": {"engine"},
     "jinja2": {"chat", "engine"},
     "typer": {"cli"},
     "rich": {"cli", "tiny"},

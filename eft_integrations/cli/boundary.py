@@ -30,6 +30,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        if sys.stdout is None or sys.stderr is None:  # closed before we began
+            raise typer.Exit(BROKEN_PIPE)
         try:
             with _logged():
                 command(*args, **kwargs)

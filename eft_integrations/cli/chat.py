@@ -150,6 +150,9 @@ def _answer(engine: Engine, prompt: prompts.Prompt, options: dict[str, Any]) -> 
             pour(stream, shown)
         except KeyboardInterrupt:
             tell("(stopped)")
+        else:
+            if stream.result.finish_reason == "length":
+                tell(f"(cut at {settings['max_tokens']} tokens; /set max_tokens=…)")
     return "".join(shown)
 
 

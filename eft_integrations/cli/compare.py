@@ -59,7 +59,7 @@ def compare(
         is_raw = prompts.goes_raw(engine, raw)
         asked = [prompts.of_question(engine, question, is_raw=is_raw) for question in wanted]
         _show(engine, sections, asked, sampling)
-    if known:
+    if known and not questions:  # it speaks of these questions
         Console().print(LEGEND, style="dim")
 
 

@@ -133,10 +133,14 @@ def _decode(tokenizer: Any, ids: list[int]) -> str:
 
 
 def _context_len(members: Mapping[str, Member], limit: int | None) -> int:
-    known = [m.context_len for m in members.values() if m.context_len] + ([limit] if limit else [])
-    if not known:
+    known = [member.context_len for member in members.values() if member.context_len]
+    if limit is not None and limit > min(known, default=limit):
+        raise InvalidRequest(
+            f"max_context={limit} is more than the shortest member holds, {min(known)}; lower it"
+        )
+    if limit is None and not known:
         raise LoadError("no member names the length of its context; give max_context")
-    return min(known)
+    return min(known) if limit is None else limit
 
 
 def _free_memory(members: Mapping[str, Member]) -> int:

@@ -16,6 +16,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 ATTENTION = ("sdpa", "eager")
 
 
+@checks.refusing_unknown
 @dataclass(frozen=True, kw_only=True)
 class MemberConfig:
     """One member: where it lies and how it is placed.
@@ -26,7 +27,7 @@ class MemberConfig:
     accelerate. Weights load from safetensors and without remote code unless asked otherwise.
     """
 
-    path: str | Path
+    path: str | Path = field(kw_only=False)
     dtype: str | None = None
     device: str | None = None
     device_map: str | Mapping[str, Any] | None = None
@@ -45,6 +46,11 @@ class MemberConfig:
             raise InvalidRequest(f"a member's path must be a folder or hub id, got {self.path!r}")
         if str(self.path).startswith("~"):
             object.__setattr__(self, "path", Path(self.path).expanduser())
+        if self.revision is not None and Path(self.path).is_dir():
+            raise InvalidRequest(
+                f"revision={self.revision!r} needs a hub id, but {str(self.path)!r} is a folder; "
+                f"leave it out"
+            )
         _one_of("dtype", self.dtype, DTYPES)
         _one_of("attn_implementation", self.attn_implementation, ATTENTION)
         for name in ("dtype", "device", "attn_implementation", "revision"):
@@ -117,6 +123,8 @@ class EngineConfig:
         own = [spec.name for spec in fields(cls) if spec.name not in ("members", "roles")]
         known = [*own, "base", "tuned", "reference", "dtype", "device"]
         refuse_unknown("setting of an engine", settings, known)
+        if base is None:
+            raise InvalidRequest("base is missing; give the large model's folder or hub id")
         roles, given = name_roles(base, tuned, reference)
         members = {role: _placed(MemberConfig.of(m), dtype, device) for role, m in given.items()}
         return cls(members=members, roles=roles, **settings)

@@ -40,13 +40,13 @@ class Encoder:
         """Token ids; control tokens in ``text`` count. ``special``: with the default BOS."""
         _refuse_surrogates(text)
         with self._lock:
-            return tuple(self._tokenizer.encode(text, add_special_tokens=special))
+            return tuple(self._tokenizer.encode(text, add_special_tokens=special, verbose=False))
 
     def encode_plain(self, text: str) -> tuple[int, ...]:
         """Token ids in which nothing is a control token, whatever ``text`` says."""
         _refuse_surrogates(text)
         with self._lock:
-            ids = tuple(self._plain.encode(text, add_special_tokens=False))
+            ids = tuple(self._plain.encode(text, add_special_tokens=False, verbose=False))
         if not set(ids) & set(self.control.values()):
             return ids
         # Tokens that were added without being special match all the same: no half of one does.

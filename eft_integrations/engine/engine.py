@@ -65,7 +65,7 @@ class Engine:
     def from_pretrained(
         cls,
         *,
-        base: MemberLike,
+        base: MemberLike | None = None,
         tuned: MemberLike | Mapping[str, MemberLike] | None = None,
         reference: MemberLike | Mapping[str, MemberLike] | None = None,
         dtype: str = "auto",
@@ -264,6 +264,8 @@ class Engine:
 
     def set_mixture(self, sequence: Sequence, keywords: Mapping[str, object]) -> int:
         self._worker.refuse_if_closed()
+        if not keywords:
+            raise InvalidRequest("set was called without a mixture; give alpha, beta or weights")
         mixture = self._prepare.mixture(keywords)
         return sequence.set_blend(Blend(mixture=mixture, terms=resolve(mixture, self.roles)))
 

@@ -20,8 +20,13 @@ from eft_integrations.engine.findings import Finding
 from eft_integrations.engine.forward import Feed, ModelRunner
 from eft_integrations.engine.kv import BLOCK
 from eft_integrations.engine.members import Member, load_members, sketch_member
-from eft_integrations.engine.placement import device_of, first_line, identity, refuse_wrong_path
-from eft_integrations.errors import InvalidRequest, LoadError
+from eft_integrations.engine.placement import (
+    device_of,
+    identity,
+    refuse_absent_device,
+    refuse_wrong_path,
+)
+from eft_integrations.errors import LoadError
 
 PASS_LENS = (1, 8)  # tokens of the passes that are measured
 _DEVICE_MAP = "a device map"  # accelerate decides
@@ -64,7 +69,8 @@ def examine_files(config: EngineConfig) -> Examination:
     damage = []
     for role, member in config.members.items():
         refuse_wrong_path(role, member.path)
-        _refuse_absent_device(_device(member))
+        if member.device_map is None:
+            refuse_absent_device(device_of(member.device))
         try:
             sketches[role] = sketch_member(role, member)
         except LoadError as error:
@@ -101,7 +107,7 @@ def examine_weights(config: EngineConfig) -> Examination:
 
 
 def tokens_per_second(figures: Mapping[str, Figures]) -> float:
-    """One request without speculation: a token takes one pass of every role."""
+    """One request: a token takes one pass of every role."""
     return 1 / sum(one.seconds[1] for one in figures.values())
 
 
@@ -136,15 +142,6 @@ def _figures(member: Member) -> Figures:
 
 def _device(config: MemberConfig) -> str:
     return _DEVICE_MAP if config.device_map else device_of(config.device)
-
-
-def _refuse_absent_device(device: str) -> None:
-    try:
-        torch.empty(0, device="cpu" if device == _DEVICE_MAP else device)
-    except (RuntimeError, AssertionError) as error:  # torch has no word for it
-        raise InvalidRequest(
-            f"device {device!r} is not there: {first_line(error)}; use auto or cpu"
-        ) from error
 
 
 def _room(sketches: Mapping[str, Member], figures: Mapping[str, Figures]) -> list[Finding]:
@@ -195,7 +192,7 @@ def _are_equal(first: Member, second: Member) -> bool:
 def _speed(figures: Mapping[str, Figures], load: float) -> list[Finding]:
     """``load``: percent of the processors that other programs took before the measurement."""
     rate = tokens_per_second(figures)
-    text = f"{rate:.3g} tokens/s expected for one request without speculation"
+    text = f"{rate:.3g} tokens/s expected for one request"
     remedy = "use a GPU, --dtype bfloat16 where it is native, or a smaller or quantised base"
     found = [look.warning("speed", text, remedy) if rate < _SLOW else look.ok("speed", text)]
     if load > _BUSY:

@@ -29,7 +29,9 @@ from eft_integrations.engine.placement import (
     device_of,
     first_line,
     identity,
+    is_hub_out_of_reach,
     placement,
+    refuse_absent_device,
     refuse_wrong_path,
 )
 from eft_integrations.errors import LoadError
@@ -140,6 +142,8 @@ def load_members(configs: Mapping[str, MemberConfig]) -> dict[str, Member]:
 def load_member(role: str, config: MemberConfig) -> Member:
     """Load one model and its tokenizer, and refuse what this engine cannot run."""
     refuse_wrong_path(role, config.path)
+    if config.device_map is None:
+        refuse_absent_device(device_of(config.device))
     common = _common(config)
     with _loading(role, config):
         tokenizer = AutoTokenizer.from_pretrained(config.path, **common)
@@ -178,7 +182,10 @@ def sketch_member(role: str, config: MemberConfig) -> Member:
 def _common(config: MemberConfig) -> dict[str, Any]:
     """Keywords for every ``from_pretrained``: where to look, and what to trust."""
     names = ("revision", "token", "cache_dir", "local_files_only", "trust_remote_code")
-    return {name: getattr(config, name) for name in names if getattr(config, name) is not None}
+    given = {name: getattr(config, name) for name in names if getattr(config, name) is not None}
+    if is_hub_out_of_reach(config.path):
+        given["local_files_only"] = True
+    return given
 
 
 @contextmanager

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
+from huggingface_hub import constants as hub
 
 from eft_integrations.engine.config import MemberConfig
-from eft_integrations.errors import LoadError
+from eft_integrations.errors import InvalidRequest, LoadError
+
+_MAX_TOLD = 240
 
 
 def placement(config: MemberConfig) -> dict[str, Any]:
@@ -48,7 +54,9 @@ def refuse_wrong_path(role: str, path: str | Path) -> None:
     place = Path(text)
     if place.is_file():
         raise LoadError(f"{role}: {text!r} is a file; give the folder that holds config.json")
-    looks_local = isinstance(path, Path) or text.startswith((".", "/")) or text.count("/") > 1
+    is_beside = place.parent != Path() and place.parent.is_dir()  # "models/nope" beside us
+    is_no_id = isinstance(path, Path) or text.startswith((".", "/")) or text.count("/") > 1
+    looks_local = is_beside or is_no_id
     if looks_local and not place.is_dir():
         raise LoadError(f"{role}: there is no folder {text!r}; check the path")
     if place.is_dir() and not (place / "config.json").is_file():
@@ -64,7 +72,31 @@ def identity(path: str | Path) -> str:
     return str(place.resolve()) if place.is_dir() else str(path)
 
 
+def refuse_absent_device(device: str) -> None:
+    """Raise ``InvalidRequest`` before anything is loaded."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch has no word of its own for it
+        raise InvalidRequest(
+            f"device {device!r} is not there ({str(error).splitlines()[0][:60]}); use auto or cpu"
+        ) from error
+
+
+def is_hub_out_of_reach(path: str | Path) -> bool:
+    """Whether a hub id could come from the local cache only: no name service knows the hub.
+
+    Asked once and quickly; the hub's own client would retry for most of a minute.
+    """
+    if Path(path).is_dir() or getproxies():
+        return False
+    try:
+        socket.getaddrinfo(urlsplit(hub.ENDPOINT).hostname, None)
+    except OSError:
+        return True
+    return False
+
+
 def first_line(error: BaseException) -> str:
     """What an error says, as a clause of one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).rstrip(".")
+    told = " ".join(str(error).split()) or type(error).__name__
+    return told[:_MAX_TOLD].rstrip(".:")

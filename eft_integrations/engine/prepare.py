@@ -51,6 +51,8 @@ class Preparer:
         if isinstance(continuation, str):
             ids = self.encoder.encode(continuation, special=False)
         else:
+            if any(isinstance(item, str) for item in continuation):
+                raise InvalidRequest("several continuations need a list of prompts, one each")
             ids = checks.token_ids("continuation", continuation)
         self._check_ids("continuation", ids)
         plain = Options(mixture=options.mixture, sampling=Sampling(max_tokens=len(ids)))
@@ -98,7 +100,8 @@ class Preparer:
                 f"{self.max_len}; lower max_tokens or raise kv_memory"
             )
         stop_ids = (*(sampling.stop_token_ids or ()), *self._stop_tokens(sampling))
-        for name, ids in (("logit_bias", [*(sampling.logit_bias or ())]), ("stop", stop_ids)):
+        named = {"logit_bias": [*(sampling.logit_bias or ())], "stop_token_ids": stop_ids}
+        for name, ids in named.items():
             if ids:
                 self._check_ids(name, ids)
         if sampling.top_logprobs > self.size:

@@ -36,7 +36,12 @@ def test_the_second_answer_knows_the_first_turn(
 def test_alpha_holds_from_the_next_answer_on(eft: Eft, family: list[str], engine: Engine) -> None:
     out, told = chatted(eft, family, "/alpha 0.25", "Hello")
     assert out == turns(engine, ["Hello"], alpha=0.25)[0] + "\n"
-    assert told == "alpha=0.25 max_tokens=8\n"
+    assert told.startswith("alpha=0.25 max_tokens=8\n")
+
+
+def test_an_answer_that_was_cut_says_so(eft: Eft, family: list[str]) -> None:
+    _, told = chatted(eft, family, "Hello")
+    assert told == "(cut at 8 tokens; /set max_tokens=…)\n"
 
 
 def test_reset_makes_the_next_turn_the_first(eft: Eft, family: list[str], engine: Engine) -> None:
