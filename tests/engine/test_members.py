@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +143,26 @@ def test_a_home_folder_is_found(trio: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("HOME", str(trio))
     with open_trio(trio, base="~/base") as engine:
         assert engine.generate("Hello", max_tokens=1).usage.completion_tokens == 1
+
+
+def test_generation_config_gives_end_tokens_and_nothing_else(
+    trio: Path, tmp_path: Path, engine: Engine
+) -> None:
+    free = engine.generate("Hello", alpha=0.0, max_tokens=12)
+    end = free.token_ids[4]
+    folder = shutil.copytree(trio / "base", tmp_path / "base")
+    settings = {"do_sample": True, "temperature": 5.0, "top_k": 3, "eos_token_id": [end]}
+    (folder / "generation_config.json").write_text(json.dumps(settings))
+    with open_trio(trio, base=folder) as other:
+        g = other.generate("Hello", alpha=0.0, max_tokens=12)
+    assert g.token_ids == free.token_ids[: free.token_ids.index(end) + 1]
+    assert g.finish_reason == "stop"
+
+
+def test_what_is_cut_is_said_in_the_log(
+    trio: Path, tmp_path: Path, tokenizer: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    save_trio(tmp_path, tokenizer, {"base": llama(tokenizer, vocab_size=len(tokenizer) + 64)})
+    with caplog.at_level("INFO", logger="eft_integrations"):
+        open_trio(trio, base=tmp_path / "base").close()
+    assert any("head of base cut" in record.message for record in caplog.records)
