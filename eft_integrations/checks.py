@@ -22,7 +22,7 @@ def refusing_unknown(cls: type[T]) -> type[T]:
         refuse_unknown(f"keyword of {cls.__name__}", kwargs, known)
         init(self, *args, **kwargs)
 
-    cls.__init__ = checked  # type: ignore[method-assign, assignment]
+    cls.__init__ = checked  # type: ignore[method-assign, assignment] # the point of it
     return cls
 
 

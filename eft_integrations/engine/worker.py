@@ -1,6 +1,6 @@
 """The one thread that owns torch, and the ways in and out of it.
 
-The only file with threading and asyncio, beside the streams that wait for its events.
+The only file that starts a thread; ``stream.py`` and ``engine.py`` wait for its events.
 """
 
 from __future__ import annotations

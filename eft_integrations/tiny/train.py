@@ -63,7 +63,7 @@ def _step(
         group["lr"] = lr
     with torch.autocast("cpu", torch.bfloat16):
         loss = forward(*batch)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()  # type: ignore[no-untyped-call] # untyped in torch
     torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
