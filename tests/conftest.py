@@ -26,7 +26,7 @@ def _quiet_and_single_threaded() -> None:
 
 @pytest.fixture(scope="session")
 def tokenizer() -> Any:
-    return AutoTokenizer.from_pretrained(member_path("tuned"))
+    return AutoTokenizer.from_pretrained(member_path("helpful"))
 
 
 def save_trio(folder: Path, tokenizer: Any, configs: dict[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class Members:
     def by_role(self) -> dict[str, Any]:
         """``base``, ``tuned`` and ``reference`` as the engine takes them, where they are there."""
         if self.are_embedded:
-            return {role: tiny.member_path(role) for role in tiny.MEMBERS}
+            return tiny.trio()
         given = {
             "base": self.base,
             "tuned": values.members("--tuned", self.tuned or ()),

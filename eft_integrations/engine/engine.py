@@ -102,13 +102,16 @@ class Engine:
         return cls(assemble(config))
 
     @classmethod
-    def tiny(cls, **settings: Any) -> Self:
-        """The embedded demonstration family, in float32; takes the settings of from_pretrained."""
+    def tiny(cls, *, tuned: str | Seq[str] = "helpful", **settings: Any) -> Self:
+        """The embedded demonstration family, in float32; takes the settings of from_pretrained.
+
+        ``tuned`` is ``"helpful"`` (its role is then plainly ``tuned``), ``"harmless"``, or several
+        names, which become the roles: ``Engine.tiny(tuned=("helpful", "harmless"))``.
+        """
         from eft_integrations import tiny
 
         logger.warning("using the embedded demonstration family: it shows the effect, no more")
-        members = {role: tiny.member_path(role) for role in tiny.MEMBERS}
-        return cls.from_pretrained(**{**members, "dtype": "float32", **settings})
+        return cls.from_pretrained(**{**tiny.trio(tuned), "dtype": "float32", **settings})
 
     @overload
     def generate(self, prompt: Prompt, **options: Unpack[GenerateOptions]) -> Generation: ...

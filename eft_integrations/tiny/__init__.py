@@ -6,12 +6,15 @@ Importing this room is light; only the files that build or measure the family ne
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from eft_integrations.errors import LoadError
+from eft_integrations.errors import LoadError, refuse_unknown
 
-MEMBERS = ("base", "reference", "tuned")
+MEMBERS = ("base", "reference", "helpful", "harmless", "ceiling")
+TUNED = ("helpful", "harmless")
 
 _ROOM = Path(__file__).parent
 
@@ -32,6 +35,24 @@ def member_path(name: str) -> Path:
         known = ", ".join(MEMBERS)
         raise LoadError(f"the embedded family has no member {name!r}; known: {known}")
     return _ROOM / "weights" / name
+
+
+def trio(tuned: str | Sequence[str] = "helpful") -> dict[str, Any]:
+    """The settings that name an engine's members: one tuned member, or several by their names."""
+    if isinstance(tuned, str):
+        members: Path | dict[str, Path] = _tuned_path(tuned)
+    else:
+        members = {name: _tuned_path(name) for name in tuned}
+    return {
+        "base": member_path("base"),
+        "tuned": members,
+        "reference": member_path("reference"),
+    }
+
+
+def _tuned_path(name: str) -> Path:
+    refuse_unknown("tuned member of the embedded family", [name], TUNED)
+    return member_path(name)
 
 
 def _questions(split: str) -> tuple[Question, ...]:

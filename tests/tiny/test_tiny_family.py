@@ -19,7 +19,7 @@ TOOL = {
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    return AutoTokenizer.from_pretrained(member_path("tuned"))
+    return AutoTokenizer.from_pretrained(member_path("helpful"))
 
 
 def test_naming_the_family_loads_neither_torch_nor_transformers() -> None:
