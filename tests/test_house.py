@@ -125,6 +125,7 @@ def test_the_front_door_is_light() -> None:
     code = (
         "import sys, eft_integrations\n"
         "heavy = {'torch', 'transformers', 'langchain_core', 'llama_index', 'rich', 'typer'}\n"
+        "heavy |= {'lm_eval', 'datasets'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
         "eft_integrations.Mixture(alpha=1.0); eft_integrations.Sampling()\n"
         "print(sorted(heavy & set(sys.modules)))\n"

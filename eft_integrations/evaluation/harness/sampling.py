@@ -16,7 +16,7 @@ from eft_integrations.request import Sampling
 _LENGTHS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 _OF_A_DRAW = ("temperature", "top_p", "top_k", "min_p", "seed")
 _PENALTIES = ("repetition_penalty", "presence_penalty", "frequency_penalty")
-_KNOWN = frozenset({"until", "do_sample", "num_beams", *_LENGTHS, *_OF_A_DRAW, *_PENALTIES})
+KNOWN = frozenset({"until", "do_sample", "num_beams", *_LENGTHS, *_OF_A_DRAW, *_PENALTIES})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ def writing(keywords: Mapping[str, Any], *, end: str, max_tokens: int) -> Writin
     As in the harness, ``do_sample: false`` is greedy whatever the temperature, and no ``do_sample``
     samples where the temperature is above 0. Raises ``UnknownOption`` or ``InvalidRequest``.
     """
-    refuse_unknown("generation keyword", keywords, _KNOWN)
+    refuse_unknown("generation keyword", keywords, KNOWN)
     if keywords.get("num_beams", 1) != 1:
         raise InvalidRequest(
             f"num_beams must be 1, got {keywords['num_beams']!r}; the engine has no beam search"
