@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from lm_eval.api.model import CachingLM
+from lm_eval.models.huggingface import HFLM
+from tokenizers.processors import TemplateProcessing
 
 from eft_integrations import Engine
 from eft_integrations.chat import render
@@ -38,6 +42,19 @@ def same_pairs(got: list[tuple[float, bool]], wanted: list[tuple[float, bool]]) 
     assert [is_greedy for _, is_greedy in got] == [is_greedy for _, is_greedy in wanted]
 
 
+def with_bos(model: Path, tokenizer: Any, folder: Path) -> str:
+    """A copy of a model whose tokenizer puts a BOS before every text."""
+    shutil.copytree(model, folder)
+    changed = copy.deepcopy(tokenizer)
+    changed.bos_token = "<|im_start|>"
+    begin = ("<|im_start|>", changed.bos_token_id)
+    changed.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|im_start|> $A", special_tokens=[begin]
+    )
+    changed.save_pretrained(folder)
+    return str(folder)
+
+
 # What is equal to what.
 
 
@@ -64,6 +81,24 @@ def test_alpha_zero_rolls_as_the_harness_model_of_base(lm: EFTLM, hf: Any) -> No
 def test_alpha_zero_writes_as_the_harness_model_of_base(lm: EFTLM, hf: Any) -> None:
     requests = ask("generate_until", *WRITING)
     assert lm.generate_until(requests) == hf.generate_until(requests)
+
+
+def test_a_default_bos_is_placed_as_the_harness_places_it(
+    trio: Path, tokenizer: Any, tmp_path: Path
+) -> None:
+    folder = with_bos(trio / "base", tokenizer, tmp_path / "base")
+    hf = HFLM(folder, dtype="float32", device="cpu", max_length=100)
+    lm = EFTLM(base=folder, dtype="float32", alpha=0.0, max_length=100)
+    assert lm.tok_encode("Rome")[0] == lm.prefix_token_id == hf.prefix_token_id
+    begun = [("<|im_start|>The capital", " is"), ("<|im_start|>", "Rome"), ("", "<|im_start|>Rome")]
+    requests = ask("loglikelihood", *PAIRS[:6], *begun)
+    same_pairs(lm.loglikelihood(requests), hf.loglikelihood(requests))
+    texts = ask("loglikelihood_rolling", *[(text,) for text in TEXTS], ("<|im_start|>Rome",))
+    wanted = hf.loglikelihood_rolling(texts)
+    assert lm.loglikelihood_rolling(texts) == pytest.approx(wanted, abs=1e-3, rel=1e-6)
+    writing = ask("generate_until", *WRITING, ("", {"max_gen_toks": 3}))
+    assert lm.generate_until(writing) == hf.generate_until(writing)
+    lm.engine.close()
 
 
 def test_a_tuned_member_that_is_its_reference_changes_nothing(trio: Path, lm: EFTLM) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +81,37 @@ def test_what_is_cut_and_what_counts_as_control_is_said(
 def test_a_named_template_is_refused(lm: EFTLM) -> None:
     with pytest.raises(InvalidRequest, match="use --apply_chat_template alone"):
         lm.chat_template("tool_use")
+
+
+def speaking(trio: Path, tokenizer: Any, folder: Path, template: str | None) -> EFTLM:
+    """A model whose tuned member has another chat template, or none."""
+    shutil.copytree(trio / "tuned", folder)
+    (folder / "chat_template.jinja").unlink()
+    changed = copy.deepcopy(tokenizer)
+    changed.chat_template = template
+    changed.save_pretrained(folder)
+    base = str(trio / "base")
+    return EFTLM(base=base, tuned=str(folder), reference=base, dtype="float32")
+
+
+def test_a_template_without_system_messages_loses_them_loudly(
+    trio: Path, tokenizer: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    template = (
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system') }}"
+        "{% endif %}[{{ m.content }}]{% endfor %}"
+    )
+    lm = speaking(trio, tokenizer, tmp_path / "tuned", template)
+    system, user = ({"role": role, "content": role} for role in ("system", "user"))
+    assert lm.apply_chat_template([system, user]) == "[user]"
+    assert "rendered without the system message" in caplog.text
+    with pytest.raises(InvalidRequest, match="'tuned' refuses the messages"):
+        lm.apply_chat_template([{"role": "user"}], add_generation_prompt=False)
+    lm.engine.close()
+
+
+def test_a_member_without_a_template_is_told_so(trio: Path, tokenizer: Any, tmp_path: Path) -> None:
+    lm = speaking(trio, tokenizer, tmp_path / "tuned", None)
+    with pytest.raises(InvalidRequest, match="leave out --apply_chat_template"):
+        lm.apply_chat_template([{"role": "user", "content": "Hi"}])
+    lm.engine.close()
