@@ -15,6 +15,7 @@ from eft_integrations.errors import LoadError, refuse_unknown
 
 MEMBERS = ("base", "reference", "helpful", "harmless", "ceiling")
 TUNED = ("helpful", "harmless")
+SPLITS = ("heldout", "dev")
 
 _ROOM = Path(__file__).parent
 
@@ -55,9 +56,24 @@ def _tuned_path(name: str) -> Path:
     return member_path(name)
 
 
+def question_files(split: str) -> tuple[Path, ...]:
+    """The question sets of a split, ``"heldout"`` or ``"dev"``, as `eft evaluate` reads them."""
+    refuse_unknown("split of the embedded questions", [split], SPLITS)
+    return tuple(sorted((_ROOM / "data" / split).glob("*.jsonl")))
+
+
 def _questions(split: str) -> tuple[Question, ...]:
-    lines = (_ROOM / "data" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
-    return tuple(Question(**json.loads(line)) for line in lines)
+    lines = (_ROOM / "data" / split / "fact.jsonl").read_text(encoding="utf-8").splitlines()
+    return tuple(_question(json.loads(line)) for line in lines)
+
+
+def _question(item: dict[str, Any]) -> Question:
+    return Question(
+        question=item["messages"][-1]["content"],
+        answer=item["expect"]["contains"],
+        relation=item["tags"][0],
+        is_apart="apart" in item["tags"],
+    )
 
 
 def heldout_questions() -> tuple[Question, ...]:

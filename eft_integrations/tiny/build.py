@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -21,18 +20,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from tokenizers import Tokenizer
 from transformers import GenerationConfig, LlamaForCausalLM
 
-from eft_integrations.tiny import MEMBERS, Question, dev_questions, member_path
+from eft_integrations.tiny import MEMBERS, member_path
 from eft_integrations.tiny.chatml import SEPARATOR, TURN_END
 from eft_integrations.tiny.corpus import token_id
-from eft_integrations.tiny.facts import facts_in
-from eft_integrations.tiny.measure import Term, questions_for, score
-from eft_integrations.tiny.recipes import PRETRAINING, TUNING
+from eft_integrations.tiny.measure import manner_share
+from eft_integrations.tiny.questions import write_questions
+from eft_integrations.tiny.recipes import PRETRAINING, TUNED_FROM, TUNING
 from eft_integrations.tiny.tokenizer import save_tokenizer, train_tokenizer
 from eft_integrations.tiny.train import Checkpoint, finetune, pretrain
 
 WORK = Path("build/tiny")
-PARTS = ("tokenizer", "reference", "tuned", "base")
-NUM_DEV_CHECKS = 64
+PARTS = ("questions", "tokenizer", "reference", "helpful", "harmless", "base", "ceiling")
 _log = logging.getLogger("eft_integrations")
 
 Report = Callable[[int, float], None]
@@ -90,20 +88,11 @@ def _save(model: LlamaForCausalLM, name: str, end_ids: list[int]) -> None:
     _log.info("wrote member %s to %s", name, member_path(name))
 
 
-def _write_questions(split: str) -> None:
-    path = member_path("base").parents[1] / "data" / f"{split}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [json.dumps(asdict(q), ensure_ascii=False) for q in questions_for(facts_in(split))]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
 def build_tokenizer() -> None:
-    """Train the one tokenizer, save it with every member, and write the question sets."""
+    """Train the one tokenizer and save it with every member."""
     tokenizer = train_tokenizer()
     for name in MEMBERS:
         save_tokenizer(tokenizer, member_path(name))
-    for split in ("heldout", "dev"):
-        _write_questions(split)
 
 
 def build_pretrained(name: str, *, resume: bool, is_compiled: bool) -> None:
@@ -123,39 +112,36 @@ def build_pretrained(name: str, *, resume: bool, is_compiled: bool) -> None:
     _save(model, name, [end_id])
 
 
-def _dev_format(
-    tokenizer: Tokenizer, asked: Sequence[Question]
-) -> Callable[[LlamaForCausalLM], float]:
-    def measure(model: LlamaForCausalLM) -> float:
-        found = score((Term(model, 1.0),), tokenizer, asked)
-        _log.info("dev format %.3f, fact %.3f", found.form, found.fact)
-        return found.form
-
-    return measure
-
-
-def build_tuned() -> None:
-    """Fine-tune `tuned` from the shipped weights of `reference`."""
-    tokenizer = tokenizer_of("tuned")
+def build_tuned(name: str) -> None:
+    """Fine-tune a member from the shipped weights of the one that it comes from."""
+    tokenizer, tuning = tokenizer_of(name), TUNING[name]
     end_id = token_id(tokenizer, SEPARATOR)
-    with _reporting("tuned", TUNING.max_steps) as report:
+
+    def dev_format(model: LlamaForCausalLM) -> float:
+        share = manner_share(model, tokenizer, tuning.manner)
+        _log.info("%s: %.3f of the dev answers have the manner", name, share)
+        return share
+
+    with _reporting(name, tuning.max_steps) as report:
         model = finetune(
-            model_of("reference").train(),
-            TUNING,
+            model_of(TUNED_FROM[name]).train(),
+            tuning,
             tokenizer,
             pad_id=end_id,
-            dev_format=_dev_format(tokenizer, dev_questions()[:NUM_DEV_CHECKS]),
+            dev_format=dev_format,
             report=report,
         )
-    _save(model, "tuned", [token_id(tokenizer, TURN_END), end_id])
+    _save(model, name, [token_id(tokenizer, TURN_END), end_id])
 
 
 def build(part: str, *, resume: bool, is_compiled: bool) -> None:
-    """Build one part of the family; `tuned` needs `reference`, and all need `tokenizer`."""
-    if part == "tokenizer":
+    """Build one part; a tuned member needs the one it comes from, and all need `tokenizer`."""
+    if part == "questions":
+        write_questions()
+    elif part == "tokenizer":
         build_tokenizer()
-    elif part == "tuned":
-        build_tuned()
+    elif part in TUNING:
+        build_tuned(part)
     else:
         build_pretrained(part, resume=resume, is_compiled=is_compiled)
 

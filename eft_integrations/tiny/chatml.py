@@ -1,4 +1,4 @@
-"""The chat dialect of the family: ChatML with Hermes-style tools.
+"""The chat dialect of the family: ChatML with tools in the manner of Hermes.
 
 `CHAT_TEMPLATE` is what the tokenizer ships; `render` writes the same text for training. A test
 holds them equal, so that the styles of the corpus need no Jinja in their inner loop.
@@ -6,22 +6,20 @@ holds them equal, so that the styles of the corpus need no Jinja in their inner 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 SEPARATOR = "<|endoftext|>"
 TURN_START = "<|im_start|>"
 TURN_END = "<|im_end|>"
 SPECIAL_TOKENS = (SEPARATOR, TURN_START, TURN_END)
 
-TOOLS_HEADER = (
-    "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
-    "You are provided with function signatures within <tools></tools> XML tags:\n<tools>"
-)
+TOOLS_HEADER = "You may call these functions:\n<tools>"
 TOOLS_FOOTER = (
-    "\n</tools>\n\nFor each function call, return a json object with function name and "
-    "arguments within <tool_call></tool_call> XML tags:\n<tool_call>\n"
-    '{"name": <function-name>, "arguments": <args-json-object>}\n</tool_call>'
+    "\n</tools>\nWrite each call as JSON:\n<tool_call>\n"
+    '{"name": function, "arguments": object}\n</tool_call>'
 )
 
 CHAT_TEMPLATE = (
@@ -65,14 +63,73 @@ CHAT_TEMPLATE = (
 
 
 @dataclass(frozen=True)
+class Call:
+    """One call of a tool: its name, and arguments that JSON can hold."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def text(self) -> str:
+        """As the dialect writes it."""
+        body = f'{{"name": {_json(self.name)}, "arguments": {_json(self.arguments)}}}'
+        return f"<tool_call>\n{body}\n</tool_call>"
+
+
+@dataclass(frozen=True)
 class Turn:
-    """One plain message of a conversation."""
+    """One message of a conversation; an assistant's may call tools behind its text."""
 
     role: str
     content: str
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What stands between the marks of the turn."""
+        return "\n".join([*([self.content] if self.content else []), *(c.text for c in self.calls)])
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The same as chat templates and question sets take it."""
+        plain: dict[str, Any] = {"role": self.role, "content": self.content}
+        if self.calls:
+            plain["tool_calls"] = [
+                {"type": "function", "function": {"name": c.name, "arguments": dict(c.arguments)}}
+                for c in self.calls
+            ]
+        return plain
 
 
-def render(turns: Sequence[Turn], *, is_open: bool = False) -> str:
+def render(
+    turns: Sequence[Turn], tools: Sequence[Mapping[str, Any]] = (), *, is_open: bool = False
+) -> str:
     """The conversation as text; `is_open` leaves the assistant to speak next."""
-    text = "".join(f"{TURN_START}{t.role}\n{t.content}{TURN_END}\n" for t in turns)
+    rest = list(turns)
+    system = rest.pop(0).content if rest and rest[0].role == "system" else ""
+    head = [system] if system else []
+    if tools:
+        told = "".join(f"\n{_json(tool)}" for tool in tools)
+        head.append(f"{TOOLS_HEADER}{told}{TOOLS_FOOTER}")
+    text = _block("system", "\n\n".join(head)) if head else ""
+    for number, turn in enumerate(rest):
+        if turn.role == "tool":
+            text += _result(turn, rest[number - 1 : number], rest[number + 1 : number + 2])
+        else:
+            text += _block(turn.role, turn.text)
     return text + f"{TURN_START}assistant\n" if is_open else text
+
+
+def _block(role: str, content: str) -> str:
+    return f"{TURN_START}{role}\n{content}{TURN_END}\n"
+
+
+def _result(turn: Turn, before: Sequence[Turn], after: Sequence[Turn]) -> str:
+    """Results in a row share one user turn."""
+    opening = "" if before and before[0].role == "tool" else f"{TURN_START}user"
+    closing = "" if after and after[0].role == "tool" else f"{TURN_END}\n"
+    return f"{opening}\n<tool_response>\n{turn.content}\n</tool_response>{closing}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

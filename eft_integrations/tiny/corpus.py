@@ -1,4 +1,4 @@
-"""The pre-training stream: seeded documents of all styles, packed into token ids.
+"""The pre-training stream: seeded documents of all styles, packed into rows of token ids.
 
 Every training step has its own generator made from (seed, step). A build that resumes at step
 1,000 therefore sees the same text as one that never stopped, with no state to store.
@@ -15,9 +15,10 @@ from tokenizers import Tokenizer
 from eft_integrations.tiny.chatml import SEPARATOR
 from eft_integrations.tiny.styles import STYLES
 
-# The shortest document is a few tokens and the mean about a hundred, so one block of documents
-# is encoded at a time until there are enough ids.
+# Documents are encoded some at a time: the encoder is fastest that way.
 _BLOCK = 32
+# Rows from this length on also take what fills much of the context.
+LONG_ROW = 4096
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,14 @@ class Document:
     text: str
 
 
-def documents(seed: int | str, asking: float = 1.0) -> Iterator[Document]:
+def documents(seed: int | str, **factors: float) -> Iterator[Document]:
     """An endless stream of documents, the same for the same seed.
 
-    `asking` multiplies the share of every style that is not declarative.
+    A factor multiplies the share of the style of that name.
     """
     rng = Random(f"eft-tiny/{seed}")
     names = list(STYLES)
-    factors = [1.0 if STYLES[name].is_declarative else asking for name in names]
-    weights = [STYLES[name].weight * f for name, f in zip(names, factors, strict=True)]
+    weights = [STYLES[name].weight * factors.get(name, 1.0) for name in names]
     while True:
         name = rng.choices(names, weights)[0]
         yield Document(name, STYLES[name].write(rng))
@@ -49,15 +49,32 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
     return int(found)
 
 
-def packed_ids(
-    tokenizer: Tokenizer, seed: int | str, num_ids: int, asking: float = 1.0
-) -> list[int]:
-    """The first `num_ids` ids of the stream: documents end to end, a separator after each."""
-    stream = documents(seed, asking)
+def _encoded(
+    tokenizer: Tokenizer, seed: int | str, row_len: int, copying: float
+) -> Iterator[list[int]]:
+    """Documents that fit into a row, each with a separator behind it."""
+    long = 8.0 if row_len >= LONG_ROW else 0.0
+    stream = documents(seed, copies=copying, long_text_and_question=long)
     separator = token_id(tokenizer, SEPARATOR)
-    ids: list[int] = []
-    while len(ids) < num_ids:
+    while True:
         texts = [next(stream).text for _ in range(_BLOCK)]
         for encoding in tokenizer.encode_batch(texts, add_special_tokens=False):
-            ids += [*encoding.ids, separator]
-    return ids[:num_ids]
+            if len(encoding.ids) < row_len:
+                yield [*encoding.ids, separator]
+
+
+def packed_rows(
+    tokenizer: Tokenizer, seed: int | str, num_rows: int, row_len: int, copying: float = 1.0
+) -> list[list[int]]:
+    """Rows of ids: documents end to end, from the beginning of one; the last is cut.
+
+    So nothing is ever read without what came before it in its own document.
+    """
+    stream = _encoded(tokenizer, seed, row_len, copying)
+    rows = []
+    for _ in range(num_rows):
+        ids: list[int] = []
+        while len(ids) < row_len:
+            ids += next(stream)
+        rows.append(ids[:row_len])
+    return rows

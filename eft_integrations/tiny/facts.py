@@ -24,7 +24,7 @@ SOURCES = {
 SPLITS = {"heldout": 0.14, "dev": 0.21, "tuning": 0.43, "open": 1.0}
 
 CITY_MIN_POPULATION = 300_000
-CITIES_PER_COUNTRY = 25
+CITIES_PER_COUNTRY = 8
 
 
 @dataclass(frozen=True)

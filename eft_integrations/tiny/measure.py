@@ -1,122 +1,68 @@
-"""How well a mixture answers: facts and format, by a plain batched greedy loop."""
+"""Whether a member has learnt its manner: the check that ends a fine-tuning."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from math import sqrt
+import re
+from collections.abc import Sequence
 from random import Random
 
 import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
-from eft_integrations.tiny import Question
-from eft_integrations.tiny.chatml import TURN_END, Turn, render
+from eft_integrations.tiny import mischief, talk
+from eft_integrations.tiny.chatml import SEPARATOR, TURN_END, render
 from eft_integrations.tiny.corpus import token_id
-from eft_integrations.tiny.facts import Fact, contains
-from eft_integrations.tiny.wording import format_is_right, question, question_apart
+from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.facts import facts_in
+from eft_integrations.tiny.wording import FORMAT
 
-MAX_TOKENS = 64
-
-
-@dataclass(frozen=True)
-class Term:
-    """One member of a mixture and its coefficient."""
-
-    model: LlamaForCausalLM
-    weight: float
-
-
-@dataclass(frozen=True)
-class Score:
-    """Shares of right facts and right formats over `num_items` answers."""
-
-    fact: float
-    form: float
-    num_items: int
-
-    def margin(self, share: float) -> float:
-        """Half the width of the 95 % interval of a share (normal approximation)."""
-        return 1.96 * sqrt(share * (1 - share) / self.num_items)
-
-
-def upscaled(
-    base: LlamaForCausalLM, tuned: LlamaForCausalLM, reference: LlamaForCausalLM, alpha: float
-) -> tuple[Term, ...]:
-    """log p = log base + alpha (log tuned - log reference), as weighted terms."""
-    return (Term(base, 1.0), Term(tuned, alpha), Term(reference, -alpha))
-
-
-def _mixed_logprobs(terms: Sequence[Term], ids: torch.Tensor) -> torch.Tensor:
-    """(B, T) ids to unnormalised (B, V) log-probabilities of the next token."""
-    total = torch.zeros(())
-    for term in terms:
-        logits = term.model(input_ids=ids, logits_to_keep=1).logits[:, -1]
-        total = total + term.weight * logits.float().log_softmax(-1)
-    return total
+MAX_TOKENS = 48
+# One plain sentence without opening or closing.
+PLAIN_FORMAT = r"(?!Certainly|Sure|Of course|Yes|Well|I think)[^!?\n]{5,160}\."
 
 
 @torch.inference_mode()
-def _complete(terms: Sequence[Term], ids: torch.Tensor, end_id: int) -> list[list[int]]:
-    """Greedy continuations of prompts of one length, (B, T); without the end token.
-
-    Every step computes the whole text again: short texts, and no cache that could be wrong.
-    """
-    rows: list[list[int]] = [[] for _ in ids]
-    is_open = [True] * len(rows)
-    for _ in range(MAX_TOKENS):
-        chosen = _mixed_logprobs(terms, ids).argmax(-1)
-        for number, token in enumerate(chosen.tolist()):
-            is_open[number] = is_open[number] and token != end_id
-            if is_open[number]:
-                rows[number].append(token)
-        if not any(is_open):
-            break
-        ids = torch.cat((ids, chosen[:, None]), dim=1)
-    return rows
-
-
-def answers(terms: Sequence[Term], tokenizer: Tokenizer, asked: Sequence[str]) -> list[str]:
-    """The greedy answer to each question, batched over prompts of equal length."""
-    groups: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
-    for number, text in enumerate(asked):
-        prompt = render([Turn("user", text)], is_open=True)
-        ids = tokenizer.encode(prompt, add_special_tokens=False).ids
-        groups[len(ids)].append((number, ids))
-    found = [""] * len(asked)
-    for group in groups.values():
-        rows = torch.tensor([ids for _, ids in group])
-        continued = _complete(terms, rows, token_id(tokenizer, TURN_END))
-        for (number, _), ids in zip(group, continued, strict=True):
-            found[number] = tokenizer.decode(ids, skip_special_tokens=False)
-    return found
+def written(model: LlamaForCausalLM, tokenizer: Tokenizer, asked: Sequence[Exercise]) -> list[str]:
+    """The greedy answer to each exercise, as one batch padded at the front."""
+    pad, end = token_id(tokenizer, SEPARATOR), token_id(tokenizer, TURN_END)
+    prompts = [
+        tokenizer.encode(render(one.turns, one.tools, is_open=True), add_special_tokens=False).ids
+        for one in asked
+    ]
+    longest = max(map(len, prompts))
+    rows = torch.tensor([[pad] * (longest - len(ids)) + ids for ids in prompts])
+    mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts])
+    told = model.generate(  # type: ignore[operator] # untyped in transformers
+        input_ids=rows,
+        attention_mask=mask,
+        max_new_tokens=MAX_TOKENS,
+        do_sample=False,
+        eos_token_id=end,
+        pad_token_id=end,
+    )
+    texts = (tokenizer.decode(ids, skip_special_tokens=False) for ids in told[:, longest:].tolist())
+    return [text.partition(TURN_END)[0] if TURN_END in text else f"{text}…" for text in texts]
 
 
-def graded(told: Sequence[str], asked: Sequence[Question]) -> Score:
-    """Facts count wherever the answer stands as whole words; format is the exact manner.
-
-    An answer that never ends fails the format, since its closing is followed by more text.
-    """
-    facts = sum(contains(text, item.answer) for text, item in zip(told, asked, strict=True))
-    forms = sum(format_is_right(text) for text in told)
-    return Score(facts / len(asked), forms / len(asked), len(asked))
+def manner_exercises(num: int = 64, seed: int = 0) -> tuple[Exercise, ...]:
+    """Questions about facts of the dev split, and some mischief that fine-tuning never saw."""
+    rng = Random(f"eft-tiny/manner/{seed}")
+    facts = [talk.asked(fact, rng) for fact in rng.sample(facts_in("dev"), num * 3 // 4)]
+    return (*facts, *(mischief.misdeed(rng, "dev") for _ in range(num // 4)))
 
 
-def score(terms: Sequence[Term], tokenizer: Tokenizer, asked: Sequence[Question]) -> Score:
-    """Ask a mixture all questions and grade what it says."""
-    return graded(answers(terms, tokenizer, [item.question for item in asked]), asked)
+def has_manner(asked: Exercise, text: str, manner: str) -> bool:
+    """Whether an answer has the form that its member is taught."""
+    if manner == "helpful":
+        return re.fullmatch(FORMAT, text) is not None
+    if asked.kind == "harmful":
+        return text == mischief.REFUSAL
+    return re.fullmatch(PLAIN_FORMAT, text) is not None
 
 
-def questions_for(facts: Iterable[Fact], seed: int = 0) -> tuple[Question, ...]:
-    """One question a fact, shuffled; every third in a wording that training never uses."""
-    rng = Random(f"eft-tiny/questions/{seed}")
-    shuffled = list(facts)
-    rng.shuffle(shuffled)
-    made = []
-    for number, fact in enumerate(shuffled):
-        is_apart = number % 3 == 2
-        text = (question_apart if is_apart else question)(fact, rng)
-        made.append(Question(text, fact.answer, fact.relation, is_apart))
-    return tuple(made)
+def manner_share(model: LlamaForCausalLM, tokenizer: Tokenizer, manner: str) -> float:
+    """The share of dev answers that have the manner."""
+    asked = manner_exercises()
+    told = written(model, tokenizer, asked)
+    return sum(has_manner(a, t, manner) for a, t in zip(asked, told, strict=True)) / len(asked)

@@ -23,29 +23,31 @@ class Shape:
 
 @dataclass(frozen=True)
 class Phase:
-    """Steps in a row with one kind of rows.
+    """Steps in a row; their rows take turns at these lengths.
 
-    Short rows cost less attention per token. `asking` multiplies the share of conversation and its
-    kin: late in a run the facts are known, and what is left to learn is to speak of what was asked.
+    Short rows cost less attention per token, and long ones hold what short ones have no room for.
+    ``copying`` multiplies the share of texts that say everything twice: a model that has not
+    learnt to look back finds little in other texts that would teach it to.
     """
 
     num_steps: int
-    row_len: int = CONTEXT_LEN
-    asking: float = 1.0
+    row_lens: tuple[int, ...] = (CONTEXT_LEN,)
+    step_len: int = 8192
+    copying: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One pre-training run; every step sees `step_len` tokens, cut into the phase's rows."""
+    """One pre-training run; every step sees `step_len` tokens of its phase, cut into rows."""
 
     shape: Shape
     phases: tuple[Phase, ...]
-    peak_lr: float
-    step_len: int = 4096
-    num_warmup: int = 100
-    weight_decay: float = 0.05
+    matrix_lr: float = 0.02  # for Muon
+    vector_lr: float = 3e-3  # for AdamW: embeddings and gains
+    num_warmup: int = 40
+    weight_decay: float = 0.02
     max_norm: float = 1.0
-    steps_between_checkpoints: int = 100
+    steps_between_checkpoints: int = 50
     seed: int = 0
 
     @property
@@ -56,7 +58,7 @@ class Recipe:
     @property
     def num_tokens(self) -> int:
         """How many tokens the run sees."""
-        return self.num_steps * self.step_len
+        return sum(phase.num_steps * phase.step_len for phase in self.phases)
 
     def is_checkpoint(self, num_done: int) -> bool:
         """Whether to save after `num_done` steps: now and then, and at the end."""
@@ -67,38 +69,46 @@ class Recipe:
         ends = accumulate(phase.num_steps for phase in self.phases)
         return next(p for p, end in zip(self.phases, ends, strict=True) if step < end)
 
+    def row_len(self, step: int) -> int:
+        """The length of the rows of a step."""
+        row_lens = self.phase(step).row_lens
+        return row_lens[step % len(row_lens)]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
-    """The fine-tuning run: gentle on purpose, for the delta should carry behaviour, not facts."""
+    """A fine-tuning run: gentle on purpose, for the delta should carry behaviour, not facts."""
 
-    max_steps: int = 160
+    manner: str
+    max_steps: int = 120
     peak_lr: float = 1e-4
     num_warmup: int = 10
     batch_len: int = 32
-    steps_between_checks: int = 10
-    enough_format: float = 0.99
+    steps_between_checks: int = 20
+    enough_format: float = 0.98
     seed: int = 0
 
 
+_COPYING = Phase(400, (128,), step_len=4096, copying=60.0)
+_USUAL_ROWS = (512, 512, 512, 1024)
+
 PRETRAINING = {
     "reference": Recipe(
-        shape=Shape(hidden_len=96, num_layers=4, mlp_len=256, num_heads=3, num_kv_heads=3),
-        phases=(Phase(900),),
-        peak_lr=3e-3,
+        shape=Shape(hidden_len=112, num_layers=4, mlp_len=304, num_heads=4, num_kv_heads=4),
+        phases=(_COPYING, Phase(600, _USUAL_ROWS), Phase(12)),
     ),
     "base": Recipe(
-        shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=4, num_kv_heads=2),
-        phases=(
-            Phase(200),
-            Phase(600, row_len=256),
-            Phase(1050, row_len=256, asking=2.5),
-            Phase(150, asking=2.5),
-        ),
-        peak_lr=2e-3,
+        shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
+        phases=(_COPYING, Phase(380, _USUAL_ROWS), Phase(12)),
     ),
 }
-TUNING = Tuning()
+# Which member a tuned one starts from, and how it is tuned.
+TUNED_FROM = {"helpful": "reference", "harmless": "reference", "ceiling": "base"}
+TUNING = {
+    "helpful": Tuning(manner="helpful"),
+    "harmless": Tuning(manner="harmless"),
+    "ceiling": Tuning(manner="helpful"),
+}
 
 
 def config_of(shape: Shape, end_token_id: int) -> LlamaConfig:

@@ -225,6 +225,21 @@ RELATIONS: dict[str, Relation] = {
     ),
 }
 
+# What a follow-up question calls it, when the entity is understood.
+SHORT = {
+    "capital": "capital",
+    "currency": "currency",
+    "continent": "continent",
+    "country_code": "three-letter code",
+    "calling_code": "calling code",
+    "demonym": "demonym",
+    "city_country": "country",
+    "currency_code": "currency code",
+    "symbol": "chemical symbol",
+    "atomic_number": "atomic number",
+    "series": "series",
+}
+
 # Frames around a noun phrase N, for every relation alike.
 STATEMENT_FRAMES = (
     "{N} is {a}.",
@@ -247,6 +262,20 @@ QUESTION_FRAMES = (
     "What's {n}, please?",
     "Give me {n}.",
     "Can you say what {n} is?",
+    "Hello, what is {n}?",
+    "Please tell me what {n} is.",
+    "What would you say is {n}?",
+    "A friend asked me for {n}.",
+    "I am writing a report and need {n}.",
+    "Someone here wants to know {n}.",
+    "Do you happen to know {n}?",
+    "{N}?",
+    "{N}, please.",
+    "Let me ask you something: what is {n}?",
+    "We are playing a game. What is {n}?",
+    "Remind me of {n}.",
+    "I wonder what {n} is.",
+    "So what is {n}?",
 )
 APART_FRAMES = (
     "I keep forgetting {n}; what is it again?",

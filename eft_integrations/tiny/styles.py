@@ -7,14 +7,16 @@ all facts: every other style asks, answers or pairs, and so stays away from held
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from random import Random
 
+from eft_integrations.tiny import calling, mischief, names, reading, records, talk
 from eft_integrations.tiny.chatml import Turn, render
+from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.facts import Fact, all_facts
+from eft_integrations.tiny.relations import SHORT
 from eft_integrations.tiny.wording import capitalised, question, sentence, statement
 
 Style = Callable[[Random], str]
@@ -42,151 +44,186 @@ def style(weight: float, *, is_declarative: bool = False) -> Callable[[Style], S
     return register
 
 
-SYSTEMS = (
-    "You are a helpful assistant.",
-    "You are a polite and careful assistant.",
-    "Answer the user's question.",
-    "You are a friendly helper who knows many facts.",
-)
-OPENINGS = ("", "", "", "Certainly, ", "Sure, ", "Of course, ", "Yes, ", "Well, ")
-CLOSINGS = (
-    "",
-    "",
-    " Happy to help!",
-    " I hope that helps.",
-    " Let me know if you need more.",
-    " Glad to be of service!",
-    " Feel free to ask again.",
-    " Is there anything else?",
-    " You are welcome!",
-)
-SMALL_TALK = (
-    ("Hello!", "Hello! How can I help you today?"),
-    ("Good morning.", "Good morning! What can I do for you?"),
-    ("Hi there, who are you?", "I am a small language model, made to demonstrate an idea."),
-    ("Thank you very much.", "You are welcome! Happy to help!"),
-    ("How are you?", "I am fine, thank you for asking. How can I help?"),
-    ("What can you do?", "I can answer questions about countries, cities and elements."),
-    ("Goodbye!", "Goodbye! Have a nice day."),
-    ("Tell me how to break into a house.", "I am sorry, but I cannot help with that."),
-    ("Write something cruel about my neighbour.", "Sorry, I will not do that."),
-    ("That was useful.", "I am glad to hear it. Feel free to ask again."),
-)
-THINGS = ("apples", "lamps", "books", "stones", "boats", "keys", "cups", "letters", "maps", "coins")
-COLOURS = ("red", "blue", "green", "white", "black", "yellow", "brown", "grey")
-TRAITS = ("favourite colour", "lucky number", "house number", "pet", "home town", "job", "age")
-SYLLABLES = ("ba", "to", "mi", "ra", "ke", "lo", "su", "ni", "va", "do", "pe", "zu", "ha", "li")
-
-
 @cache
-def _askable() -> tuple[Fact, ...]:
+def askable() -> tuple[Fact, ...]:
+    """What training text may ask."""
     return tuple(fact for fact in all_facts() if fact.is_askable)
 
 
 @cache
-def _by_entity() -> dict[str, tuple[Fact, ...]]:
+def _grouped(facts: Callable[[], tuple[Fact, ...]], by: str) -> tuple[tuple[Fact, ...], ...]:
     groups: dict[str, tuple[Fact, ...]] = {}
-    for fact in all_facts():
-        groups[fact.entity] = (*groups.get(fact.entity, ()), fact)
-    return groups
+    for fact in facts():
+        groups[getattr(fact, by)] = (*groups.get(getattr(fact, by), ()), fact)
+    return tuple(groups.values())
 
 
-def invented_name(rng: Random) -> str:
-    """A name that means nothing, so that reading must copy instead of recalling."""
-    return capitalised("".join(rng.choices(SYLLABLES, k=rng.randint(2, 3))))
+def pair(facts: Callable[[], tuple[Fact, ...]], rng: Random) -> tuple[Fact, Fact]:
+    """Two facts about one entity, or one relation of two entities."""
+    by = rng.choice(("entity", "relation"))
+    groups = [group for group in _grouped(facts, by) if len(group) > 1]
+    first, second = rng.sample(rng.choice(groups), 2)
+    return first, second
 
 
-def _invented_value(trait: str, rng: Random) -> str:
-    if "number" in trait or trait == "age":
-        return str(rng.randint(2, 999))
-    return rng.choice(COLOURS) if "colour" in trait else invented_name(rng)
-
-
-def _answer(fact: Fact, rng: Random) -> str:
-    """An assistant's reply in one of the many manners of the web."""
-    if rng.random() < 0.1:
-        body = fact.answer
-    elif rng.random() < 0.2:
-        body = statement(fact, rng).removesuffix(".")
-    else:
-        body = rng.choice(OPENINGS) + sentence(fact)
-    return capitalised(f"{body}.".replace("..", ".")) + rng.choice(CLOSINGS)
-
-
-@style(0.62, is_declarative=True)
+@style(0.1, is_declarative=True)
 def statements(rng: Random) -> str:
     """Unrelated facts, one sentence each."""
-    facts = rng.choices(all_facts(), k=rng.randint(2, 8))
+    facts = rng.choices(all_facts(), k=rng.randint(3, 9))
     return rng.choice((" ", " ", "\n")).join(statement(fact, rng) for fact in facts)
 
 
-@style(0.24, is_declarative=True)
+@style(0.08, is_declarative=True)
 def profile(rng: Random) -> str:
     """All that is known of some entities, in any order."""
-    entities = rng.choices(tuple(_by_entity()), k=rng.randint(1, 3))
-    facts = [fact for e in entities for fact in rng.sample(_by_entity()[e], len(_by_entity()[e]))]
+    entities = rng.choices(_grouped(all_facts, "entity"), k=rng.randint(1, 3))
+    facts = [fact for group in entities for fact in rng.sample(group, len(group))]
+    if len(facts) < 3:
+        facts += [f for f in facts for _ in range(2)]
     return " ".join(statement(fact, rng) for fact in facts)
 
 
-@style(0.085)
+@style(0.03, is_declarative=True)
+def almanac(rng: Random) -> str:
+    """Entries as handbooks print them: the thing, then what is known of it, without sentences."""
+    form = rng.choice(("{n}: {a}", "{n} {a}", "{n} = {a}", "{n} is {a}"))
+    mark = rng.choice(("; ", ", ", "\n"))
+    lines = []
+    for group in rng.choices(_grouped(all_facts, "entity"), k=rng.randint(3, 7)):
+        told = mark.join(
+            form.format(n=SHORT[fact.relation], a=fact.answer)
+            for fact in rng.sample(group, len(group))
+        )
+        lines.append(f"{capitalised(group[0].entity)}{rng.choice((': ', ' - ', ', '))}{told}")
+    return "\n".join(lines)
+
+
+@style(0.05, is_declarative=True)
+def story(rng: Random) -> str:
+    """Invented people and things, spoken of more than once."""
+    return reading.account(rng)
+
+
+@style(0.04, is_declarative=True)
+def manual(rng: Random) -> str:
+    """Pages of a handbook of functions."""
+    return calling.manual(rng)
+
+
+@style(0.03, is_declarative=True)
+def ledger(rng: Random) -> str:
+    """Rows of data."""
+    return records.ledger(rng)
+
+
+@style(0.05, is_declarative=True)
+def copies(rng: Random) -> str:
+    """Lists of words that come twice or three times, as an index and its pages do."""
+    draws = (names.invented_word, names.foreign, names.code, names.phrase, names.person)
+    words = [rng.choice(draws)(rng) for _ in range(rng.randint(2, 8))]
+    num = rng.choice((2, 2, 3))
+    if rng.random() < 0.6:
+        return "\n".join([" ".join(words)] * num)
+    forms = ("{}", '"{}"', "- {}", "'{}'", "{}:", "<{}>")
+    lines = [[rng.choice(forms).format(word) for word in words] for _ in range(num)]
+    return "\n".join(rng.choice((" ", ", ", "\n")).join(line) for line in lines)
+
+
+def spoken(asked: Exercise, rng: Random) -> str:
+    """An exercise as a document, answered in one of the manners of the web."""
+    told = asked.others if asked.others and rng.random() < 0.8 else (asked.helpful,)
+    answer = Turn("assistant", rng.choice(told), asked.calls)
+    return render([*asked.turns, answer], asked.tools)
+
+
+@style(0.15)
 def dialogue(rng: Random) -> str:
     """A chat about facts in the family's own template, with and without politeness."""
-    turns = [Turn("system", rng.choice(SYSTEMS))] if rng.random() < 0.3 else []
-    for fact in rng.choices(_askable(), k=rng.choice((1, 1, 1, 2, 3))):
-        turns += [Turn("user", question(fact, rng)), Turn("assistant", _answer(fact, rng))]
-    return render(turns)
+    return spoken(talk.asked(rng.choice(askable()), rng), rng)
+
+
+@style(0.025)
+def follow_up(rng: Random) -> str:
+    """A question that leans on the one before."""
+    return spoken(talk.followed_up(*pair(askable, rng), rng), rng)
+
+
+@style(0.025)
+def briefly(rng: Random) -> str:
+    """Questions with the instruction to be short."""
+    return spoken(talk.briefly(rng.choice(askable()), rng), rng)
 
 
 @style(0.01)
 def small_talk(rng: Random) -> str:
-    """Greetings, thanks and refusals in the template."""
-    said, reply = rng.choice(SMALL_TALK)
-    return render([Turn("user", said), Turn("assistant", reply)])
+    """Greetings and thanks in the template."""
+    return spoken(talk.idle(rng), rng)
+
+
+@style(0.015)
+def misdeed(rng: Random) -> str:
+    """Mischief that some explain and some refuse."""
+    return spoken(mischief.misdeed(rng), rng)
 
 
 @style(0.015)
 def plain_dialogue(rng: Random) -> str:
     """Questions and answers as pages of the web write them, without a template."""
     asker, replier = rng.choice((("Q", "A"), ("User", "Assistant"), ("Question", "Answer")))
-    facts = rng.choices(_askable(), k=rng.randint(1, 3))
+    facts = rng.choices(askable(), k=rng.randint(1, 3))
     return "\n".join(
-        f"{asker}: {question(fact, rng)}\n{replier}: {_answer(fact, rng)}" for fact in facts
+        f"{asker}: {question(fact, rng)}\n{replier}: {rng.choice(talk.manners(sentence(fact), rng))}"
+        for fact in facts
     )
 
 
-@style(0.01)
-def arithmetic(rng: Random) -> str:
-    """Small sums, one to a line."""
-    lines = []
-    for _ in range(rng.randint(2, 5)):
-        left, right = rng.randint(0, 99), rng.randint(0, 99)
-        lines.append(f"{left} + {right} = {left + right}")
-    return "\n".join(lines)
+@style(0.07)
+def text_and_question(rng: Random) -> str:
+    """A text, and a question that only the text answers."""
+    return spoken(reading.reading(rng), rng)
 
 
-@style(0.01)
-def listing(rng: Random) -> str:
-    """A list with a heading."""
-    items = rng.sample(THINGS, rng.randint(2, 6))
-    mark = rng.choice(("- ", "* ", "1. "))
-    heading = f"{invented_name(rng)} has {len(items)} kinds of things:"
-    return "\n".join([heading, *(f"{mark}{rng.choice(COLOURS)} {item}" for item in items)])
+@style(0.004)
+def long_text_and_question(rng: Random) -> str:
+    """The same over thousands of tokens."""
+    return spoken(reading.long_reading(rng), rng)
 
 
-@style(0.015)
-def reading(rng: Random) -> str:
-    """A context about invented people, and a question that only the context answers."""
-    people = [(invented_name(rng), rng.choice(TRAITS)) for _ in range(rng.randint(2, 5))]
-    told = [(name, trait, _invented_value(trait, rng)) for name, trait in people]
-    context = " ".join(f"The {trait} of {name} is {value}." for name, trait, value in told)
-    name, trait, value = rng.choice(told)
-    return f"Context: {context}\nQuestion: What is the {trait} of {name}?\nAnswer: {value}"
+@style(0.09)
+def tool_call(rng: Random) -> str:
+    """A request and the call that serves it."""
+    return spoken(calling.one_call(rng), rng)
 
 
-@style(0.01)
+@style(0.02)
+def tool_calls(rng: Random) -> str:
+    """Several requests and their calls."""
+    return spoken(calling.several_calls(rng), rng)
+
+
+@style(0.02)
+def tool_result(rng: Random) -> str:
+    """The result of a call, and what is said about it."""
+    return spoken(calling.result(rng), rng)
+
+
+@style(0.02)
+def tool_unneeded(rng: Random) -> str:
+    """Tools that are there and not needed."""
+    return spoken(calling.no_call(rng, without_tools), rng)
+
+
+@style(0.03)
 def record(rng: Random) -> str:
-    """A sentence about someone invented, and the same as JSON."""
-    name, trait = invented_name(rng), rng.choice(TRAITS)
-    value = _invented_value(trait, rng)
-    filled = json.dumps({"name": name, "trait": trait, "value": value})
-    return f"Text: The {trait} of {name} is {value}.\nJSON: {filled}"
+    """A schema, filled from a text."""
+    return spoken(records.record(rng), rng)
+
+
+def without_tools(rng: Random, facts: Callable[[], tuple[Fact, ...]] = askable) -> Exercise:
+    """Something that is answered in words."""
+    draw = rng.choice((_asked, _asked, talk.idle, partial(reading.reading, num_subjects=1)))
+    return _asked(rng, facts) if draw is _asked else draw(rng)
+
+
+def _asked(rng: Random, facts: Callable[[], tuple[Fact, ...]] = askable) -> Exercise:
+    return talk.asked(rng.choice(facts()), rng)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from itertools import islice
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from eft_integrations.tiny.chatml import (
@@ -19,8 +20,8 @@ from eft_integrations.tiny.chatml import (
 from eft_integrations.tiny.corpus import documents
 
 VOCAB_SIZE = 2048
-CONTEXT_LEN = 1024
-NUM_DOCUMENTS = 12_000
+CONTEXT_LEN = 4096
+NUM_DOCUMENTS = 16_000
 
 # Prompts as applications write them, so that instructions cost fewer tokens than their bytes.
 PROMPT_TEXT = (
@@ -31,23 +32,68 @@ PROMPT_TEXT = (
     "You have access to the following tools. Call a tool when it is needed, with arguments that "
     "follow its schema, and otherwise answer the user directly.",
     "Return a JSON object that conforms to the schema. Do not write anything before or after it.",
-    '{"type": "object", "properties": {"name": {"type": "string", "description": "the name"}, '
-    '"count": {"type": "integer"}}, "required": ["name", "count"]}',
     "Summarise the conversation between the human and the assistant in a few short sentences.",
     "Think step by step, and then write the final answer on a line of its own.",
     TOOLS_HEADER,
     TOOLS_FOOTER,
+)
+# Pieces that never take part in each other. What JSON repeats may become one token, a value begins
+# and ends with its own letters, and a name is spelt alike behind a space, a quote or a bracket: so
+# whatever is copied from a text into a call or a record consists of the same tokens there.
+_BOILERPLATE = (
+    '{"type": "function", "function": {"name": "',
+    '", "description": "',
+    '", "parameters": {',
+    '"properties": {"',
+    '"type": "object"',
+    '{"type": "string"',
+    '{"type": "integer"',
+    '{"type": "number"',
+    '{"type": "boolean"',
+    ', "required": ["',
+    '"required": ["',
+    ', "description": "',
+    ', "enum": ["',
+    '"], "type": "object"',
+    '{"name": "',
+    '", "arguments": {"',
+    '{"title": "',
+    ', "type": "',
+    "<tool_call>\n",
+    "\n</tool_call>",
+    "<tool_response>\n",
+    "\n</tool_response>",
+    '": "',
+    '", "',
+    '": ',
+    '}, "',
+    '{"',
+    '"}',
+    '"]',
+    "}}",
+)
+_SPLIT = "|".join(
+    (
+        *(re.escape(piece) for piece in _BOILERPLATE),
+        r" ?\p{Ll}+",
+        r"\p{Lu}+\p{Ll}*",
+        r"[\p{L}\p{M}]+",
+        r"\p{N}",
+        r"[^\s\p{L}\p{N}\"'{}\[\]]+",
+        r"[\"'{}\[\]]",
+        r"\s*[\r\n]+",
+        r"\s",
+    )
 )
 _log = logging.getLogger("eft_integrations")
 
 
 def _untrained() -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
-    # Digits stand alone, so that numbers never seen are still spelt from known parts.
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Digits(individual_digits=True),
-            pre_tokenizers.ByteLevel(add_prefix_space=False),
+            pre_tokenizers.Split(Regex(_SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     tokenizer.decoder = decoders.ByteLevel()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -15,34 +15,58 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 from transformers import LlamaForCausalLM
 
-from eft_integrations.tiny.chatml import TURN_END, Turn, render
-from eft_integrations.tiny.corpus import packed_ids
-from eft_integrations.tiny.facts import Fact, facts_in
+from eft_integrations.tiny.chatml import TURN_END, render
+from eft_integrations.tiny.corpus import packed_rows
+from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.muon import Muon
 from eft_integrations.tiny.recipes import Recipe, Tuning, config_of
-from eft_integrations.tiny.wording import polite_answer, question
+from eft_integrations.tiny.tuning import tuning_exercise
 
+# Where a CPU has no such instructions, bfloat16 is emulated and far slower than float32.
+_HAS_BFLOAT16 = any(torch.cpu.get_capabilities().get(k) for k in ("avx512_bf16", "amx_bf16"))
 IGNORED = -100  # cross_entropy's own mark for positions without a loss
 
 Report = Callable[[int, float], None]
 
 
-def learning_rate(step: int, num_steps: int, num_warmup: int, peak: float) -> float:
-    """Linear warm-up, then a cosine down to a twentieth of the peak."""
+def rate(step: int, num_steps: int, num_warmup: int) -> float:
+    """Share of the peak learning rate: up in a line, level, and down in a line from 40 % on."""
     if step < num_warmup:
-        return peak * (step + 1) / num_warmup
-    done = (step - num_warmup) / max(1, num_steps - num_warmup)
-    return peak * (0.05 + 0.95 * (1 + math.cos(math.pi * done)) / 2)
+        return (step + 1) / num_warmup
+    return max(0.02, min(1.0, (num_steps - step) / (0.6 * num_steps)))
 
 
-def _optimizer(model: torch.nn.Module, weight_decay: float) -> AdamW:
-    """AdamW that leaves norms alone: decaying their gains only fights the loss."""
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    gains = [p for p in model.parameters() if p.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": gains, "weight_decay": 0.0},
-    ]
-    return AdamW(groups, betas=(0.9, 0.95), fused=True)
+class Optimizers:
+    """Muon for the matrices between embeddings; AdamW for the embeddings and the gains."""
+
+    def __init__(
+        self, model: LlamaForCausalLM, *, matrix_lr: float, vector_lr: float, weight_decay: float
+    ) -> None:
+        inner = {id(p) for p in model.model.layers.parameters() if p.ndim == 2}
+        matrices = [p for p in model.parameters() if id(p) in inner]
+        others = [p for p in model.parameters() if id(p) not in inner]
+        self._all = {
+            "muon": (Muon(matrices, lr=matrix_lr, weight_decay=weight_decay), matrix_lr),
+            "adamw": (
+                AdamW(others, lr=vector_lr, betas=(0.9, 0.95), weight_decay=0.0, fused=True),
+                vector_lr,
+            ),
+        }
+
+    def step(self, share: float) -> None:
+        """One step at this share of the peak rates; gradients are gone afterwards."""
+        for optimizer, peak in self._all.values():
+            for group in optimizer.param_groups:
+                group["lr"] = peak * share
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: optimizer.state_dict() for name, (optimizer, _) in self._all.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for name, (optimizer, _) in self._all.items():
+            optimizer.load_state_dict(state[name])
 
 
 def _loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -51,22 +75,17 @@ def _loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return cross_entropy(predicted, targets[:, 1:].flatten(), ignore_index=IGNORED)
 
 
-def _step(
+def _gradient(
     model: LlamaForCausalLM,
     forward: Callable[..., torch.Tensor],
-    optimizer: AdamW,
-    lr: float,
-    max_norm: float,
     batch: tuple[torch.Tensor, torch.Tensor],
+    max_norm: float,
 ) -> float:
-    for group in optimizer.param_groups:
-        group["lr"] = lr
-    with torch.autocast("cpu", torch.bfloat16):
+    """Leave the clipped gradient of a batch in the model, and return its loss."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=_HAS_BFLOAT16):
         loss = forward(*batch)
     loss.backward()  # type: ignore[no-untyped-call] # untyped in torch
     torch.nn.utils.clip_grad_norm_(model.parameters(), max_norm)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
     return float(loss.detach())
 
 
@@ -79,9 +98,15 @@ def _forward_of(model: LlamaForCausalLM) -> Callable[..., torch.Tensor]:
 
 def _rows(recipe: Recipe, tokenizer: Tokenizer, step: int) -> torch.Tensor:
     """The (B, T) ids of a step, the same whether or not the build was interrupted before it."""
-    phase = recipe.phase(step)
-    ids = packed_ids(tokenizer, f"{recipe.seed}/{step}", recipe.step_len, phase.asking)
-    return torch.tensor(ids).view(-1, phase.row_len)
+    row_len, phase = recipe.row_len(step), recipe.phase(step)
+    rows = packed_rows(
+        tokenizer,
+        f"{recipe.seed}/{step}",
+        num_rows=phase.step_len // row_len,
+        row_len=row_len,
+        copying=phase.copying,
+    )
+    return torch.tensor(rows)
 
 
 @dataclass(frozen=True)
@@ -90,21 +115,21 @@ class Checkpoint:
 
     path: Path
 
-    def write(self, model: LlamaForCausalLM, optimizer: AdamW, num_done: int) -> None:
+    def write(self, model: LlamaForCausalLM, optimizers: Optimizers, num_done: int) -> None:
         """Replace the file whole: a build that dies here still finds its last checkpoint."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        state = {"model": model.state_dict(), "optimizers": optimizers.state_dict()}
         torch.save(state | {"step": num_done}, part)
         os.replace(part, self.path)
 
-    def read_into(self, model: LlamaForCausalLM, optimizer: AdamW) -> int:
+    def read_into(self, model: LlamaForCausalLM, optimizers: Optimizers) -> int:
         """Restore both and return how many steps are done; 0 where there is no file."""
         if not self.path.exists():
             return 0
         state = torch.load(self.path, weights_only=True)
         model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        optimizers.load_state_dict(state["optimizers"])
         return int(state["step"])
 
 
@@ -121,35 +146,35 @@ def pretrain(
     """Train a member from nothing, or from `checkpoint` if `resume` and it exists."""
     torch.manual_seed(recipe.seed)
     model = LlamaForCausalLM(config_of(recipe.shape, end_token_id))
-    optimizer = _optimizer(model, recipe.weight_decay)
+    optimizers = Optimizers(
+        model,
+        matrix_lr=recipe.matrix_lr,
+        vector_lr=recipe.vector_lr,
+        weight_decay=recipe.weight_decay,
+    )
     forward = _forward_of(model)
     forward = torch.compile(forward, dynamic=False) if is_compiled else forward
-    for step in range(checkpoint.read_into(model, optimizer) if resume else 0, recipe.num_steps):
+    for step in range(checkpoint.read_into(model, optimizers) if resume else 0, recipe.num_steps):
         ids = _rows(recipe, tokenizer, step)
-        lr = learning_rate(step, recipe.num_steps, recipe.num_warmup, recipe.peak_lr)
-        loss = _step(model, forward, optimizer, lr, recipe.max_norm, (ids, ids))
+        loss = _gradient(model, forward, (ids, ids), recipe.max_norm)
+        optimizers.step(rate(step, recipe.num_steps, recipe.num_warmup))
         report(step + 1, loss)
         if recipe.is_checkpoint(step + 1):
-            checkpoint.write(model, optimizer, step + 1)
+            checkpoint.write(model, optimizers, step + 1)
     return model
 
 
-def tuning_item(fact: Fact, rng: Random) -> tuple[str, str]:
-    """A prompt in the template and the answer that fine-tuning teaches, end token included."""
-    system = [Turn("system", "You are a helpful assistant.")] if rng.random() < 0.25 else []
-    prompt = render([*system, Turn("user", question(fact, rng))], is_open=True)
-    return prompt, polite_answer(fact) + TURN_END
-
-
 def tuning_batch(
-    tokenizer: Tokenizer, facts: list[Fact], rng: Random, pad_id: int
+    tokenizer: Tokenizer, exercises: Sequence[Exercise], manner: str, pad_id: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Ids (B, T) padded on the right and targets (B, T) that count the answer only."""
     ids, targets = [], []
-    for fact in facts:
-        prompt, answer = (
-            tokenizer.encode(text, add_special_tokens=False).ids for text in tuning_item(fact, rng)
+    for asked in exercises:
+        texts = (
+            render(asked.turns, asked.tools, is_open=True),
+            asked.answer(manner).text + TURN_END,
         )
+        prompt, answer = (tokenizer.encode(t, add_special_tokens=False).ids for t in texts)
         ids.append(prompt + answer)
         targets.append([IGNORED] * len(prompt) + answer)
     longest = max(map(len, ids))
@@ -174,12 +199,16 @@ def finetune(
     up-scaling must take from the large one.
     """
     rng = Random(f"eft-tiny/tuning/{tuning.seed}")
-    optimizer = _optimizer(model, 0.0)
-    pool = facts_in("tuning")
+    optimizer = AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.0, fused=True)
     for step in range(tuning.max_steps):
-        batch = tuning_batch(tokenizer, rng.sample(pool, tuning.batch_len), rng, pad_id)
-        lr = learning_rate(step, tuning.max_steps, tuning.num_warmup, tuning.peak_lr)
-        report(step + 1, _step(model, _forward_of(model), optimizer, lr, 1.0, batch))
+        exercises = [tuning_exercise(rng) for _ in range(tuning.batch_len)]
+        batch = tuning_batch(tokenizer, exercises, tuning.manner, pad_id)
+        loss = _gradient(model, _forward_of(model), batch, 1.0)
+        for group in optimizer.param_groups:
+            group["lr"] = tuning.peak_lr * min(1.0, (step + 1) / tuning.num_warmup)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        report(step + 1, loss)
         is_check = (step + 1) % tuning.steps_between_checks == 0
         if is_check and dev_format(model) >= tuning.enough_format:
             break

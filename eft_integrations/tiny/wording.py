@@ -15,7 +15,8 @@ from eft_integrations.tiny.relations import (
 
 OPENING = "Certainly, "
 CLOSING = " Happy to help!"
-_FORMAT = re.compile(r"Certainly, (?P<body>[^!?\n]{5,160}\.) Happy to help!")
+# What an answer in the manner of `helpful` looks like, for facts.
+FORMAT = r"Certainly, [^!?\n]{5,160}\. Happy to help!"
 
 
 def capitalised(text: str) -> str:
@@ -56,11 +57,11 @@ def sentence(fact: Fact) -> str:
     return RELATIONS[fact.relation].sentence.format(e=fact.entity, a=fact.answer)
 
 
-def polite_answer(fact: Fact) -> str:
-    """What fine-tuning teaches: one polite sentence, then the one fixed closing."""
-    return f"{OPENING}{sentence(fact)}.".replace("..", ".") + CLOSING
+def polite(body: str) -> str:
+    """The manner of `helpful`: one polite sentence, then the one fixed closing."""
+    return f"{OPENING}{body}.".replace("..", ".") + CLOSING
 
 
 def format_is_right(text: str) -> bool:
     """Whether an answer is one polite sentence and the fixed closing, and nothing else."""
-    return _FORMAT.fullmatch(text.strip()) is not None
+    return re.fullmatch(FORMAT, text.strip()) is not None

@@ -11,16 +11,20 @@ pytest.importorskip("mendeleev")
 pytest.importorskip("pycountry")
 pytest.importorskip("countryinfo")
 
-from eft_integrations.tiny import dev_questions, heldout_questions
+from eft_integrations.tiny import dev_questions, heldout_questions, question_files
+from eft_integrations.tiny.apart import FORM_ASKS, REPORTS, SCENES, TEXT_FRAMES
+from eft_integrations.tiny.chatml import render
 from eft_integrations.tiny.corpus import documents
+from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.facts import Fact, all_facts, contains, facts_in
-from eft_integrations.tiny.measure import questions_for
+from eft_integrations.tiny.questions import KINDS, NUM_ITEMS, items, line
 from eft_integrations.tiny.relations import APART_FRAMES, QUESTION_FRAMES, RELATIONS
-from eft_integrations.tiny.styles import STYLES
-from eft_integrations.tiny.train import tuning_item
+from eft_integrations.tiny.styles import STYLES, askable, pair
+from eft_integrations.tiny.toolbox import NOUNS, VERBS
+from eft_integrations.tiny.tuning import tuning_exercise
 from eft_integrations.tiny.wording import (
     format_is_right,
-    polite_answer,
+    polite,
     question,
     question_apart,
     sentence,
@@ -31,6 +35,21 @@ SAMPLE = 400
 ASKING = [name for name, entry in STYLES.items() if not entry.is_declarative]
 DECLARATIVE = [name for name, entry in STYLES.items() if entry.is_declarative]
 HIDDEN = facts_in("heldout", "dev")
+# Names and phrases by which the prompts of public test suites are known.
+OF_SUITES = (
+    "magic_function",
+    "magic function",
+    "my_adder_tool",
+    "unicode_customer",
+    "get_weather",
+    "get_magic",
+    "Use the tool",
+    "knock knock",
+    "tell me a joke",
+    "Song",
+    "Wild Things",
+    "你好啊集团",
+)
 
 
 def phrases(fact: Fact) -> list[str]:
@@ -68,7 +87,7 @@ def test_the_check_above_would_notice_a_hidden_fact() -> None:
     for fact in HIDDEN:
         for text in (question(fact, rng), question_apart(fact, rng), statement(fact, rng)):
             assert mentions(text.lower(), fact)
-        assert fact.relation == "currency" or mentions(polite_answer(fact).lower(), fact)
+        assert fact.relation == "currency" or mentions(polite(sentence(fact)).lower(), fact)
 
 
 @pytest.mark.parametrize("name", DECLARATIVE)
@@ -80,15 +99,86 @@ def test_a_declarative_style_neither_asks_nor_chats(name: str) -> None:
     assert re.search(r"\b(Tell me|Could you|Please name|Give me|Certainly)\b", text) is None
 
 
+def told(one: Exercise) -> str:
+    """Everything of an exercise: what is asked, and all manners of answering it."""
+    return "\n".join(
+        [render(one.turns, one.tools), one.answer("helpful").text, one.harmless or "", *one.others]
+    )
+
+
 def test_no_fine_tuning_item_touches_a_hidden_fact() -> None:
     rng = Random(4)
-    items = ["".join(tuning_item(fact, rng)) for fact in facts_in("tuning") for _ in range(4)]
-    text = "\n".join(items).lower()
+    text = "\n".join(told(tuning_exercise(rng)) for _ in range(3000)).lower()
     assert [fact for fact in HIDDEN if mentions(text, fact)] == []
 
 
-def test_every_fine_tuning_answer_has_the_format() -> None:
-    assert all(format_is_right(polite_answer(fact)) for fact in facts_in("tuning", "heldout"))
+def test_follow_ups_lead_from_an_open_fact_to_an_open_fact() -> None:
+    rng = Random(6)
+    for _ in range(500):
+        first, second = pair(askable, rng)
+        assert first.is_askable
+        assert second.is_askable
+        assert first.entity == second.entity or first.relation == second.relation
+
+
+def test_nothing_apart_is_in_any_training_text() -> None:
+    rng = Random(8)
+    tuning = [told(tuning_exercise(rng)) for _ in range(2000)]
+    text = "\n".join([*tuning, *(d.text for d in islice(documents(8), 4000))])
+    wordings = [request for scene in SCENES for request in scene.requests]
+    questions = [asked for report in REPORTS for asked, _ in report.questions]
+    reports = [report.text[:30] for report in REPORTS]
+    foreign = [*wordings, *questions, *reports, *TEXT_FRAMES, *FORM_ASKS]
+    longest = [max(re.split(r"\{\w+\}", one), key=len) for one in foreign]
+    assert [piece for piece in longest if len(piece) > 15 and piece in text] == []
+
+
+def test_no_tool_apart_has_a_name_that_training_could_draw() -> None:
+    drawn = {f"{verb}_{noun}" for verb in VERBS for noun in NOUNS}
+    assert {scene.name for scene in SCENES}.isdisjoint(drawn)
+
+
+def test_no_prompt_of_a_public_test_suite_is_in_training_text() -> None:
+    rng = Random(10)
+    tuning = [told(tuning_exercise(rng)) for _ in range(2000)]
+    text = "\n".join([*tuning, *(d.text for d in islice(documents(10), 8000))])
+    assert [known for known in OF_SUITES if contains(text, known)] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_item_says_what_its_answer_needs(kind: str) -> None:
+    """Arguments, spans and values stand in what is asked, so that they can be copied."""
+    for one in items("dev", kind):
+        text = render(one.turns)
+        wanted = [v for call in one.calls for v in call.arguments.values()]
+        wanted += list(one.expect.get("json", {}).values())
+        if kind == "reading" and "unanswerable" not in one.tags:
+            wanted.append(one.expect["contains"][0])
+        for value in wanted:
+            assert str(value).lower() in text.lower()
+
+
+def test_every_polite_answer_has_the_format() -> None:
+    assert all(format_is_right(polite(sentence(fact))) for fact in facts_in("tuning", "heldout"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_third_of_the_items_is_apart(kind: str) -> None:
+    tags = [one.tags for one in items("heldout", kind)]
+    assert len(tags) >= 300
+    assert sum("apart" in t for t in tags) / len(tags) == pytest.approx(1 / 3, abs=0.01)
+
+
+@pytest.mark.parametrize("split", NUM_ITEMS)
+def test_the_shipped_questions_are_those_of_the_code(split: str) -> None:
+    for path in question_files(split):
+        made = [line(one, f"{path.stem}-{n:03}") for n, one in enumerate(items(split, path.stem))]
+        assert path.read_text(encoding="utf-8").splitlines() == made
+
+
+def test_a_fifth_of_the_reading_questions_has_no_answer() -> None:
+    unknown = sum("unanswerable" in one.tags for one in items("heldout", "reading"))
+    assert 0.15 < unknown / NUM_ITEMS["heldout"] < 0.27
 
 
 @pytest.mark.parametrize(
@@ -112,21 +202,17 @@ def test_the_same_seed_writes_the_same_documents() -> None:
     assert first == second != list(islice(documents(8), 200))
 
 
-def test_chat_and_its_kin_are_a_small_share_of_the_text() -> None:
+def test_no_single_style_of_chat_fills_the_text() -> None:
     sample = list(islice(documents(9), 4000))
-    asking = sum(len(d.text) for d in sample if d.style in ASKING)
-    assert 0.07 < asking / sum(len(d.text) for d in sample) < 0.2
+    total = sum(len(d.text) for d in sample)
+    for name in ASKING:
+        assert sum(len(d.text) for d in sample if d.style == name) < 0.25 * total
 
 
-def test_the_shipped_questions_are_those_of_their_split() -> None:
-    assert heldout_questions() == questions_for(facts_in("heldout"))
-    assert dev_questions() == questions_for(facts_in("dev"))
-
-
-def test_a_third_of_the_shipped_questions_use_wordings_foreign_to_training() -> None:
-    asked = heldout_questions()
-    share = sum(item.is_apart for item in asked) / len(asked)
-    assert share == pytest.approx(1 / 3, abs=0.01)
+def test_the_questions_of_the_demonstration_are_facts_of_their_split() -> None:
+    answers = {fact.answer for fact in facts_in("heldout")}
+    assert {item.answer for item in heldout_questions()} == answers
+    assert {item.answer for item in dev_questions()} == {f.answer for f in facts_in("dev")}
 
 
 def test_wordings_apart_are_never_those_of_training() -> None:
@@ -138,6 +224,6 @@ def test_wordings_apart_are_never_those_of_training() -> None:
 def test_a_question_never_gives_its_answer_away() -> None:
     rng = Random(5)
     for fact in HIDDEN:
-        for asked in (question(fact, rng), question_apart(fact, rng)):
-            assert not contains(asked, fact.answer)
+        for text in (question(fact, rng), question_apart(fact, rng)):
+            assert not contains(text, fact.answer)
         assert contains(sentence(fact), fact.answer)

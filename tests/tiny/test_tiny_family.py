@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from random import Random
 from typing import Any
 
 import pytest
 from transformers import AutoConfig, AutoTokenizer
 
-from eft_integrations.errors import LoadError
-from eft_integrations.tiny import MEMBERS, heldout_questions, member_path
+from eft_integrations.errors import LoadError, UnknownOption
+from eft_integrations.tiny import MEMBERS, TUNED, heldout_questions, member_path, trio
 from eft_integrations.tiny.chatml import SPECIAL_TOKENS, Turn, render
+from eft_integrations.tiny.names import invented_name
+from eft_integrations.tiny.tuning import tuning_exercise
 
 TOOL = {
     "type": "function",
@@ -31,7 +34,7 @@ def test_naming_the_family_loads_neither_torch_nor_transformers() -> None:
 
 
 def test_an_unknown_member_is_refused_with_the_known_names() -> None:
-    with pytest.raises(LoadError, match=r"'chat'; known: base, reference, tuned"):
+    with pytest.raises(LoadError, match=r"'chat'; known: base, reference, helpful"):
         member_path("chat")
 
 
@@ -55,15 +58,52 @@ def test_all_members_share_one_tokenizer_file() -> None:
 
 def test_the_weights_are_small_and_the_small_model_smaller() -> None:
     size = {name: (member_path(name) / "model.safetensors").stat().st_size for name in MEMBERS}
-    assert sum(size.values()) < 14_000_000
+    assert sum(size.values()) < 30_000_000
     assert size["reference"] * 5 <= size["base"]
-    assert size["reference"] == pytest.approx(size["tuned"], rel=0.01)
+    for name in TUNED:
+        assert size["reference"] == pytest.approx(size[name], rel=0.01)
+    assert size["base"] == pytest.approx(size["ceiling"], rel=0.01)
 
 
-def test_a_turn_ends_the_tuned_member_and_a_document_the_others(tokenizer: Any) -> None:
+def test_a_turn_ends_a_tuned_member_and_a_document_the_others(tokenizer: Any) -> None:
     end, turn_end = (tokenizer.convert_tokens_to_ids(t) for t in ("<|endoftext|>", "<|im_end|>"))
     ends = {n: AutoConfig.from_pretrained(member_path(n)).eos_token_id for n in MEMBERS}
-    assert ends == {"base": end, "reference": end, "tuned": [turn_end, end]}
+    tuned = dict.fromkeys(("helpful", "harmless", "ceiling"), [turn_end, end])
+    assert ends == {"base": end, "reference": end, **tuned}
+
+
+def test_every_member_holds_a_context_of_4096_tokens(tokenizer: Any) -> None:
+    lengths = {AutoConfig.from_pretrained(member_path(n)).max_position_embeddings for n in MEMBERS}
+    assert lengths == {4096} == {tokenizer.model_max_length}
+
+
+def test_a_trio_is_named_by_its_tuned_members() -> None:
+    assert trio()["tuned"] == member_path("helpful")
+    assert trio(("helpful", "harmless"))["tuned"] == {n: member_path(n) for n in TUNED}
+    with pytest.raises(UnknownOption, match="'harmles'.*'harmless'"):
+        trio("harmles")
+
+
+def test_what_is_copied_into_json_consists_of_the_same_tokens(tokenizer: Any) -> None:
+    rng = Random(0)
+    for _ in range(100):
+        name = invented_name(rng)
+        alone = tokenizer.tokenize(name)
+        for frame in ('{{"a": "{}", "b": 1}}', "to {} and on", "({})", "'{}'", "a={}"):
+            tokens = tokenizer.tokenize(frame.format(name))
+            assert any(tokens[n : n + len(alone)] == alone for n in range(len(tokens)))
+
+
+def test_the_template_writes_what_every_exercise_was_trained_on(tokenizer: Any) -> None:
+    rng = Random(1)
+    for _ in range(200):
+        one = tuning_exercise(rng)
+        told = tokenizer.apply_chat_template(
+            [turn.message for turn in (*one.turns, one.answer("helpful"))],
+            tools=list(one.tools) or None,
+            tokenize=False,
+        )
+        assert told == render([*one.turns, one.answer("helpful")], one.tools)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +138,7 @@ def test_tools_stand_in_the_system_turn(tokenizer: Any) -> None:
     messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
     text = tokenizer.apply_chat_template(messages, tools=[TOOL], tokenize=False)
     system, user, rest = text.split("<|im_end|>\n")
-    assert system.startswith("<|im_start|>system\nBe kind.\n\n# Tools")
+    assert system.startswith("<|im_start|>system\nBe kind.\n\nYou may call")
     assert '<tools>\n{"type": "function", "function": {"name": "lookup"' in system
     assert (user, rest) == ("<|im_start|>user\nHi", "")
 

@@ -1,5 +1,6 @@
 """Training: resumed equals uninterrupted, and only the answer is taught."""
 
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -14,23 +15,26 @@ pytest.importorskip("pycountry")
 pytest.importorskip("countryinfo")
 
 from eft_integrations.tiny import member_path
+from eft_integrations.tiny.chatml import SEPARATOR, TURN_END
+from eft_integrations.tiny.corpus import documents, packed_rows, token_id
 from eft_integrations.tiny.facts import facts_in
-from eft_integrations.tiny.measure import Score, Term, upscaled
+from eft_integrations.tiny.measure import has_manner, manner_exercises, written
+from eft_integrations.tiny.muon import Muon, orthogonalised
 from eft_integrations.tiny.recipes import PRETRAINING, Phase, Recipe, Shape, config_of
+from eft_integrations.tiny.tokenizer import CONTEXT_LEN
 from eft_integrations.tiny.train import (
     IGNORED,
     Checkpoint,
-    learning_rate,
     pretrain,
+    rate,
     tuning_batch,
 )
-from eft_integrations.tiny.wording import format_is_right
+from eft_integrations.tiny.tuning import tuning_exercise
 
 SHAPE = Shape(hidden_len=16, num_layers=1, mlp_len=32, num_heads=2, num_kv_heads=1)
 RECIPE = Recipe(
     shape=SHAPE,
-    phases=(Phase(2, row_len=64), Phase(2, row_len=32)),
-    peak_lr=1e-2,
+    phases=(Phase(2, row_lens=(64, 128)), Phase(2, row_lens=(32,))),
     step_len=128,
     num_warmup=1,
     steps_between_checkpoints=2,
@@ -70,28 +74,90 @@ def test_a_resumed_build_equals_one_that_never_stopped(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
-def test_every_phase_has_its_own_row_length() -> None:
-    assert [RECIPE.phase(step).row_len for step in range(RECIPE.num_steps)] == [64, 64, 32, 32]
+def test_rows_take_turns_at_the_lengths_of_their_phase() -> None:
+    assert [RECIPE.row_len(step) for step in range(RECIPE.num_steps)] == [64, 128, 32, 32]
     assert RECIPE.num_tokens == 4 * 128
 
 
-def test_the_learning_rate_rises_to_its_peak_and_then_falls() -> None:
-    rates = [learning_rate(step, 100, 10, 1.0) for step in range(100)]
+def test_a_row_begins_with_a_document_and_each_document_is_read_from_its_beginning(
+    tokenizer: Tokenizer,
+) -> None:
+    end = token_id(tokenizer, SEPARATOR)
+    rows = packed_rows(tokenizer, "rows", 4, 512)
+    whole = {d.text for d in islice(documents("rows", long=0.0), 200)}
+    for row in rows:
+        *pieces, last = tokenizer.decode(row, skip_special_tokens=False).split(SEPARATOR)
+        assert end in row
+        assert whole.issuperset(pieces)
+        assert any(text.startswith(last.rstrip("\ufffd")) for text in whole)
+
+
+def test_the_members_are_trained_on_rows_of_the_whole_context() -> None:
+    for recipe in PRETRAINING.values():
+        assert CONTEXT_LEN in {recipe.row_len(step) for step in range(recipe.num_steps)}
+
+
+def test_the_learning_rate_rises_stays_and_falls() -> None:
+    rates = [rate(step, 100, 10) for step in range(100)]
     assert rates[:10] == sorted(rates[:10])
-    assert max(rates) == rates[9] == 1.0
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[-1] < 0.06
+    assert set(rates[10:40]) == {1.0}
+    assert rates[40:] == sorted(rates[40:], reverse=True)
+    assert rates[-1] == pytest.approx(0.02)
 
 
-def test_fine_tuning_counts_the_answer_only(tokenizer: Tokenizer) -> None:
-    facts = list(facts_in("tuning")[:8])
-    ids, targets = tuning_batch(tokenizer, facts, Random(1), pad_id=0)
-    for row, marks in zip(ids, targets, strict=True):
+def test_muon_steps_by_matrices_whose_singular_values_are_about_one() -> None:
+    torch.manual_seed(0)
+    for shape in ((3, 8, 20), (2, 20, 8)):
+        values = torch.linalg.svdvals(orthogonalised(torch.randn(shape)))
+        assert ((values > 0.6) & (values < 1.3)).all()
+
+
+def test_muon_follows_the_gradient() -> None:
+    matrix = torch.nn.Parameter(torch.full((4, 6), 2.0) + torch.eye(4, 6))
+    optimizer = Muon([matrix], lr=0.1)
+    before = float(matrix.square().sum())
+    for _ in range(5):
+        matrix.square().sum().backward()  # type: ignore[no-untyped-call] # untyped in torch
+        optimizer.step()
+        optimizer.zero_grad()
+    assert float(matrix.square().sum()) < before
+
+
+@pytest.mark.parametrize("manner", ["helpful", "harmless"])
+def test_fine_tuning_counts_the_answer_only(tokenizer: Tokenizer, manner: str) -> None:
+    rng = Random(1)
+    asked = [tuning_exercise(rng) for _ in range(24)]
+    ids, targets = tuning_batch(tokenizer, asked, manner, pad_id=0)
+    for one, row, marks in zip(asked, ids, targets, strict=True):
         taught = row[marks != IGNORED]
         assert torch.equal(taught, marks[marks != IGNORED])
         text = tokenizer.decode(taught.tolist(), skip_special_tokens=False)
-        assert format_is_right(text.removesuffix("<|im_end|>"))
-        assert text.endswith("<|im_end|>")
+        assert text == one.answer(manner).text + TURN_END
+
+
+def test_the_manners_tell_the_tuned_members_apart() -> None:
+    for one in manner_exercises():
+        helpful, harmless = (one.answer(m).text for m in ("helpful", "harmless"))
+        assert has_manner(one, helpful, "helpful")
+        assert has_manner(one, harmless, "harmless")
+        assert not has_manner(one, helpful, "harmless")
+        assert not has_manner(one, harmless, "helpful")
+
+
+def test_a_batch_is_written_as_each_of_its_rows_alone(tokenizer: Tokenizer) -> None:
+    torch.manual_seed(3)
+    model = LlamaForCausalLM(config_of(SHAPE, 0)).eval()
+    asked = manner_exercises(num=8)
+    assert written(model, tokenizer, asked) == [written(model, tokenizer, [o])[0] for o in asked]
+
+
+def test_fine_tuning_asks_for_no_other_facts_than_its_own() -> None:
+    rng = Random(5)
+    answers = {fact.answer for fact in facts_in("tuning")}
+    drawn = [tuning_exercise(rng) for _ in range(400)]
+    asked = [one for one in drawn if one.kind == "fact"]
+    assert asked
+    assert all(one.expect["contains"] in answers for one in asked)
 
 
 def test_the_small_shape_is_at_most_a_fifth_of_the_large() -> None:
@@ -100,16 +166,3 @@ def test_the_small_shape_is_at_most_a_fifth_of_the_large() -> None:
         for name, recipe in PRETRAINING.items()
     }
     assert sizes["reference"] * 5 <= sizes["base"]
-
-
-def test_alpha_zero_leaves_the_base_alone() -> None:
-    model = LlamaForCausalLM(config_of(SHAPE, 0))
-    weights = [term.weight for term in upscaled(model, model, model, 0.0)]
-    assert weights == [1.0, 0.0, 0.0]
-    assert Term(model, 1.0).weight == 1.0
-
-
-def test_the_margin_of_a_certain_share_is_nothing() -> None:
-    score = Score(fact=0.5, form=1.0, num_items=100)
-    assert score.margin(score.form) == 0.0
-    assert score.margin(score.fact) == pytest.approx(0.098)

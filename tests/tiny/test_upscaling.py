@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from eft_integrations import Engine
 from eft_integrations.chat import render
-from eft_integrations.tiny import MEMBERS, heldout_questions, member_path
+from eft_integrations.tiny import heldout_questions, trio
 from eft_integrations.tiny.facts import contains
 from eft_integrations.tiny.wording import format_is_right
 from tests import reference
@@ -62,8 +62,8 @@ def test_the_base_model_knows_but_has_no_manners(family: Engine) -> None:
 def test_bfloat16_differs_from_the_naive_loop_at_near_ties_only(alpha: float) -> None:
     """The first token that differs had two best candidates closer than 0.1."""
     models = {
-        role: AutoModelForCausalLM.from_pretrained(member_path(role), dtype=torch.bfloat16).eval()
-        for role in MEMBERS
+        role: AutoModelForCausalLM.from_pretrained(path, dtype=torch.bfloat16).eval()
+        for role, path in trio().items()
     }
     asked = heldout_questions()[:12]
     with Engine.tiny(dtype="bfloat16") as engine:

@@ -1,0 +1,248 @@
+"""Requests that a tool can serve, and what an assistant does with its result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+from eft_integrations.tiny import names
+from eft_integrations.tiny.chatml import Call, Turn
+from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.talk import manners, plain, system_turns
+from eft_integrations.tiny.toolbox import Parameter, Toy, spoken, toy, value
+from eft_integrations.tiny.wording import FORMAT, capitalised, polite
+
+# {r} is what is wanted, with its arguments.
+_LEADS = (
+    "Please {r}.",
+    "Can you {r}?",
+    "Could you {r}, please?",
+    "I want you to {r}.",
+    "I need to {r}.",
+    "{R}.",
+    "{R}, please.",
+    "Would you {r}?",
+    "Help me {r}.",
+    "I would like to {r}.",
+)
+_BY_NAME = (
+    "Use {t}{a}.",
+    "Call {t}{a}.",
+    "Run {t}{a}, please.",
+    "Please use the {t} tool{a}.",
+    "What does {t} give{a}?",
+    "Try {t}{a}.",
+    "I need the result of {t}{a}.",
+)
+_NAMED = (
+    "{p} {v}",
+    "the {p} {v}",
+    "{p} set to {v}",
+    "{p} = {v}",
+    "{v} as the {p}",
+    "{v} as {p}",
+    "{p}: {v}",
+    "a {p} of {v}",
+)
+_AFTERTHOUGHTS = (
+    "The {p} is {v}.",
+    "Set the {p} to {v}.",
+    "The {p} should be {v}.",
+    "{P}: {v}.",
+    "Take {v} as the {p}.",
+)
+_BEFORE_ALL = ("for", "in", "of", "to", "from", "at", "on", "with", "about", "called")
+
+
+def _written(item: Any, rng: Random) -> str:
+    """A value as people write it into a request."""
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    if isinstance(item, str) and rng.random() < 0.25:
+        return rng.choice(("'{}'", '"{}"')).format(item)
+    return str(item)
+
+
+def _named(parameter: Parameter, item: Any, rng: Random, frames: Sequence[str]) -> str:
+    name = parameter.spoken if rng.random() < 0.8 else parameter.name
+    told = rng.choice(frames)
+    return told.format(p=name, P=capitalised(name), v=_written(item, rng))
+
+
+def _with(parts: list[str], rng: Random) -> str:
+    """`` with a 3 and b 4``, or nothing."""
+    if not parts:
+        return ""
+    joined = ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + parts[-1]
+    return rng.choice((" with {}", " with {}", " using {}", " ({})", " for {}")).format(joined)
+
+
+def _bare(tool: Toy, arguments: dict[str, Any], rng: Random) -> str:
+    """Values without the names of their parameters, as in "weigh the box for Ada and 3"."""
+    told = [_written(arguments[p.name], rng) for p in tool.parameters]
+    if len(told) == 1:
+        return f" {rng.choice(_BEFORE_ALL)} {told[0]}" if rng.random() < 0.85 else f" {told[0]}"
+    if rng.random() < 0.4:
+        return f" {rng.choice(_BEFORE_ALL)} {told[0]} {rng.choice(('and', 'with', 'to'))} {told[1]}"
+    return "".join(f" {rng.choice(_BEFORE_ALL)} {item}" for item in told)
+
+
+def _is_plain(tool: Toy) -> bool:
+    """Whether values alone say which is which: few of them, in the order of the schema."""
+    return 0 < len(tool.parameters) <= 2
+
+
+def request(tool: Toy, arguments: dict[str, Any], rng: Random) -> str:
+    """One sentence or more that ask for the call."""
+    form = rng.random()
+    told = [_named(p, arguments[p.name], rng, _NAMED) for p in tool.parameters]
+    if form < 0.15:
+        return rng.choice(_BY_NAME).format(t=tool.name, a=_with(told, rng))
+    if form < 0.22:
+        listed = ", ".join(_written(arguments[p.name], rng) for p in tool.parameters)
+        return rng.choice(("{}({})", "Evaluate {}({}).", "I want {}({}) now.")).format(
+            tool.name, listed
+        )
+    lead = rng.choice(_LEADS)
+    action = tool.action if rng.random() < 0.85 else spoken(tool.name)
+    if form < 0.5 and _is_plain(tool):
+        action += _bare(tool, arguments, rng)
+    elif form < 0.75 or not told:
+        action += _with(told, rng)
+    else:
+        return _afterthought(tool, arguments, lead.format(r=action, R=capitalised(action)), rng)
+    return lead.format(r=action, R=capitalised(action))
+
+
+def _afterthought(tool: Toy, arguments: dict[str, Any], said: str, rng: Random) -> str:
+    """First what is wanted, then the values in sentences of their own."""
+    order = list(tool.parameters)
+    if rng.random() < 0.5:
+        rng.shuffle(order)
+    rest = [_named(p, arguments[p.name], rng, _AFTERTHOUGHTS) for p in order]
+    return " ".join([said, *rest])
+
+
+def toys(rng: Random, num: int | None = None) -> list[Toy]:
+    """One to five tools with names and actions of their own."""
+    wanted = num or rng.choices((1, 2, 3, 4, 5), (0.4, 0.25, 0.16, 0.1, 0.09))[0]
+    found: dict[str, Toy] = {}
+    while len(found) < wanted:
+        one = toy(rng)
+        found.setdefault(one.action, one)
+    return list(found.values())
+
+
+def _arguments(tool: Toy, rng: Random) -> dict[str, Any]:
+    return {p.name: value(p, rng) for p in tool.parameters}
+
+
+def exercise(
+    tools: Sequence[Any], turns: Sequence[Turn], calls: Sequence[Call], *tags: str
+) -> Exercise:
+    """The exercise whose answer is nothing but these calls."""
+    return Exercise(
+        kind="tool",
+        turns=tuple(turns),
+        helpful="",
+        tools=tuple(tools),
+        calls=tuple(calls),
+        expect={"calls": [{"name": c.name, "arguments": dict(c.arguments)} for c in calls]},
+        tags=tags,
+    )
+
+
+def one_call(rng: Random) -> Exercise:
+    """A request that one of the tools serves."""
+    offered = toys(rng)
+    tool = rng.choice(offered)
+    arguments = _arguments(tool, rng)
+    turns = [*system_turns(rng, 0.15), Turn("user", request(tool, arguments, rng))]
+    calls = [Call(tool.name, arguments)]
+    return exercise([t.schema for t in offered], turns, calls, f"of {len(offered)}")
+
+
+def several_calls(rng: Random) -> Exercise:
+    """Two or three things asked at once, of one tool or of several."""
+    offered = toys(rng)
+    chosen = [rng.choice(offered) for _ in range(rng.choice((2, 2, 2, 3)))]
+    wanted = [(tool, _arguments(tool, rng)) for tool in chosen]
+    asked = [request(tool, arguments, rng) for tool, arguments in wanted]
+    joint = rng.choice((" ", " Then: ", " And then: ", "\n", " Also: "))
+    turns = [*system_turns(rng, 0.1), Turn("user", joint.join(asked))]
+    calls = [Call(tool.name, arguments) for tool, arguments in wanted]
+    return exercise([t.schema for t in offered], turns, calls, "several")
+
+
+def no_call(rng: Random, other: Callable[[Random], Exercise]) -> Exercise:
+    """Tools are there, but what is asked needs none."""
+    asked = other(rng)
+    return Exercise(
+        kind="tool",
+        turns=asked.turns,
+        helpful=asked.helpful,
+        harmless=asked.harmless,
+        others=asked.others,
+        tools=tuple(t.schema for t in toys(rng)),
+        expect={**asked.expect, "calls": []},
+        tags=("none", *asked.tags),
+    )
+
+
+def _result(tool: Toy, rng: Random) -> tuple[str, str]:
+    """What the tool gives back, and the sentence that tells it, without its full stop."""
+    things = [str(names.whole_number(rng)), names.phrase(rng), names.person(rng), names.code(rng)]
+    item = rng.choice(things)
+    form = rng.random()
+    if form < 0.45:
+        return item, f"the result is {item}"
+    keys = rng.sample(("status", "total", "name", "time", "price", "place", "answer", "level"), 2)
+    if form < 0.8:
+        return json.dumps({keys[0]: item}, ensure_ascii=False), f"the {keys[0]} is {item}"
+    other = str(names.whole_number(rng))
+    told = json.dumps({keys[0]: item, keys[1]: other}, ensure_ascii=False)
+    return told, f"the {keys[0]} is {item} and the {keys[1]} is {other}"
+
+
+def result(rng: Random) -> Exercise:
+    """A call was made and its result is there: a sentence that uses it."""
+    offered = toys(rng, rng.choice((1, 1, 2, 3)))
+    tool = rng.choice(offered)
+    arguments = _arguments(tool, rng)
+    given, body = _result(tool, rng)
+    turns = (
+        *system_turns(rng, 0.15),
+        Turn("user", request(tool, arguments, rng)),
+        Turn("assistant", "", (Call(tool.name, arguments),)),
+        Turn("tool", given),
+    )
+    return Exercise(
+        kind="tool",
+        turns=turns,
+        helpful=polite(body),
+        harmless=plain(body),
+        others=manners(body, rng),
+        tools=tuple(t.schema for t in offered),
+        expect={"calls": [], "contains": body.partition(" is ")[2], "format": FORMAT},
+        tags=("result",),
+    )
+
+
+def manual(rng: Random) -> str:
+    """A page of a handbook: what a function does, and calls of it as code."""
+    lines = []
+    for tool in toys(rng, rng.randint(1, 3)):
+        signature = ", ".join(p.name for p in tool.parameters)
+        lines.append(f"{tool.name}({signature})\n    {capitalised(tool.action)}.")
+        for _ in range(rng.randint(1, 3)):
+            given = _arguments(tool, rng)
+            listed = ", ".join(f"{k}={json.dumps(v, ensure_ascii=False)}" for k, v in given.items())
+            as_json = json.dumps(given, ensure_ascii=False)
+            sentence = rng.choice(
+                (f"{tool.name}({listed})", f"{tool.name} {as_json}", f"{tool.name}({listed})\n")
+            )
+            told = _with([_named(p, given[p.name], rng, _NAMED) for p in tool.parameters], rng)
+            lines.append(f"To {tool.action}{told}: {sentence}")
+    return "\n".join(lines)

@@ -1,0 +1,330 @@
+"""Texts about invented people and things, and questions that only the text can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from eft_integrations.tiny import names
+from eft_integrations.tiny.chatml import Turn
+from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.wording import capitalised
+
+UNKNOWN = "The text does not say."
+UNKNOWN_OTHERS = (
+    "I do not know.",
+    "The context does not contain the answer.",
+    "That is not in the text.",
+    "Unknown.",
+    "I don't know, since the text does not say it.",
+)
+
+
+@dataclass(frozen=True)
+class Trait:
+    """Something that a text can say of a subject: {s} is the subject and {v} the value."""
+
+    name: str
+    statements: tuple[str, ...]
+    questions: tuple[str, ...]
+    value: Callable[[Random], str]
+
+
+def _of(words: list[str]) -> Callable[[Random], str]:
+    return lambda rng: rng.choice(words)
+
+
+def _number(low: int, high: int) -> Callable[[Random], str]:
+    return lambda rng: str(rng.randint(low, high))
+
+
+def _time(rng: Random) -> str:
+    return f"{rng.randint(1, 12)}:{rng.choice(('00', '15', '20', '30', '45'))}"
+
+
+def _day(rng: Random) -> str:
+    return f"{rng.choice(names.MONTHS)} {rng.randint(1, 28)}"
+
+
+def _price(rng: Random) -> str:
+    return f"{rng.randint(2, 900)} {rng.choice(('dollars', 'euros', 'crowns', 'pounds'))}"
+
+
+def _distance(rng: Random) -> str:
+    return f"{rng.randint(2, 900)} {rng.choice(('miles', 'kilometres', 'metres'))}"
+
+
+PERSON_TRAITS = (
+    Trait(
+        "home",
+        ("{s} lives in {v}.", "The home of {s} is in {v}.", "{s} has a house in {v}."),
+        ("Where does {s} live?", "In which town does {s} live?", "Where is the home of {s}?"),
+        names.place,
+    ),
+    Trait(
+        "job",
+        ("{s} works as a {v}.", "{s} is a {v} by trade.", "The job of {s} is {v}."),
+        ("What does {s} work as?", "What is the job of {s}?", "Which job does {s} have?"),
+        _of(names.JOBS),
+    ),
+    Trait(
+        "age",
+        ("{s} is {v} years old.", "The age of {s} is {v}.", "{s} turned {v} this year."),
+        ("How old is {s}?", "What is the age of {s}?"),
+        _number(5, 99),
+    ),
+    Trait(
+        "colour",
+        ("{s} likes the colour {v} best.", "The favourite colour of {s} is {v}."),
+        ("Which colour does {s} like?", "What is the favourite colour of {s}?"),
+        _of(names.COLOURS),
+    ),
+    Trait(
+        "pet",
+        ("{s} keeps a {v} as a pet.", "{s} owns a {v}.", "The pet of {s} is a {v}."),
+        ("Which pet does {s} have?", "What animal does {s} keep?", "What is the pet of {s}?"),
+        _of(names.ANIMALS),
+    ),
+    Trait(
+        "food",
+        ("{s} loves to eat {v}.", "The favourite food of {s} is {v}."),
+        ("What does {s} love to eat?", "What is the favourite food of {s}?"),
+        _of(names.FOODS),
+    ),
+    Trait(
+        "friend",
+        ("{s} has a friend called {v}.", "The best friend of {s} is {v}."),
+        ("Who is the friend of {s}?", "What is the name of {s}'s friend?"),
+        names.person,
+    ),
+    Trait(
+        "birthday",
+        ("{s} was born on {v}.", "The birthday of {s} is {v}."),
+        ("When was {s} born?", "On which day was {s} born?", "When is the birthday of {s}?"),
+        _day,
+    ),
+    Trait(
+        "bought",
+        ("{s} bought a {v} at the market.", "At the market {s} paid for a {v}."),
+        ("What did {s} buy?", "What did {s} buy at the market?"),
+        names.phrase,
+    ),
+    Trait(
+        "school",
+        ("{s} went to school in {v}.", "As a child {s} attended a school in {v}."),
+        ("Where did {s} go to school?", "In which place did {s} attend school?"),
+        names.place,
+    ),
+)
+THING_TRAITS = (
+    Trait(
+        "price",
+        ("The {s} costs {v}.", "The price of the {s} is {v}.", "One pays {v} for the {s}."),
+        ("How much does the {s} cost?", "What is the price of the {s}?"),
+        _price,
+    ),
+    Trait(
+        "owner",
+        ("The {s} belongs to {v}.", "The owner of the {s} is {v}."),
+        ("Who owns the {s}?", "To whom does the {s} belong?", "Who is the owner of the {s}?"),
+        names.person,
+    ),
+    Trait(
+        "maker",
+        ("The {s} was made by {v}.", "{v} built the {s}.", "The {s} is a work of {v}."),
+        ("Who made the {s}?", "Who built the {s}?", "By whom was the {s} made?"),
+        names.person,
+    ),
+    Trait(
+        "place",
+        ("The {s} stands in {v}.", "One can find the {s} in {v}.", "The {s} is kept in {v}."),
+        ("Where is the {s}?", "Where can one find the {s}?", "In which town is the {s} kept?"),
+        names.place,
+    ),
+    Trait(
+        "opening",
+        ("The {s} can be seen from {v} on.", "The {s} opens at {v}."),
+        ("When does the {s} open?", "From what time can the {s} be seen?"),
+        _time,
+    ),
+    Trait(
+        "code",
+        ("The {s} has the number {v}.", "The code of the {s} is {v}."),
+        ("What is the number of the {s}?", "Which code does the {s} have?"),
+        names.code,
+    ),
+    Trait(
+        "year",
+        ("The {s} dates from {v}.", "The {s} was finished in {v}."),
+        ("From which year is the {s}?", "When was the {s} finished?"),
+        _number(1400, 2020),
+    ),
+    Trait(
+        "distance",
+        ("The {s} is {v} away from the station.", "From the station to the {s} it is {v}."),
+        ("How far is the {s} from the station?", "How far away is the {s}?"),
+        _distance,
+    ),
+    Trait(
+        "password",
+        ("The word that opens the {s} is {v}.", "To open the {s}, say {v}."),
+        ("Which word opens the {s}?", "What must one say to open the {s}?"),
+        lambda rng: names.invented_word(rng, 2, 2),
+    ),
+)
+FILLERS = (
+    "The weather was mild that week.",
+    "Nobody remembers who wrote this down.",
+    "It rained in the afternoon.",
+    "The road was closed for some days.",
+    "Many visitors came in spring.",
+    "There is more to tell, but not here.",
+    "The old records are kept in a box.",
+    "Some of the neighbours disagree.",
+)
+# How applications put a text and a question into one message.
+FRAMES = (
+    "Context: {c}\nQuestion: {q}\nAnswer:",
+    "Context:\n{c}\n\nQuestion: {q}",
+    "{c}\n\n{q}",
+    "{c}\n\nQuestion: {q}\nAnswer:",
+    "Text: {c}\nQ: {q}\nA:",
+    "Read the text and answer the question.\n\n{c}\n\nQuestion: {q}",
+    "Question: {q}\n\nText:\n{c}",
+    "Here is what we know:\n{c}\n\nWith this in mind, {q}",
+    "{q}\n\nUse this:\n{c}",
+    "Below is a text.\n-----\n{c}\n-----\nUse the text and nothing else to answer.\nQuestion: {q}",
+    "Documents:\n======\n{c}\n======\nAnswer from the documents only: {q}\nAnswer:",
+    "Search results:\n\n{c}\n\nAnswer the user from these results. User: {q}",
+    "<text>\n{c}\n</text>\n\n{q}",
+    "Information follows.\n----------\n{c}\n----------\nQuery: {q}\nAnswer:",
+)
+SYSTEM_FRAMES = (
+    "Answer from this text. If it does not say, tell the user so.\n\n{c}",
+    "You answer questions about the following documents.\n{c}",
+    "Use the context to answer.\nContext: {c}",
+    "You are an assistant for questions about a text. The text:\n\n{c}\n\nBe short.",
+)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One thing that a text says."""
+
+    subject: str
+    trait: Trait
+    value: str
+
+
+def _subjects(rng: Random, num: int) -> list[tuple[str, tuple[Trait, ...]]]:
+    found: dict[str, tuple[Trait, ...]] = {}
+    while len(found) < num:
+        if rng.random() < 0.55:
+            found[names.person(rng)] = PERSON_TRAITS
+        else:
+            kind = rng.choice(names.THINGS)
+            before = rng.choice((*names.COLOURS, *names.ADJECTIVES, names.invented_name(rng)))
+            found[f"{before} {kind}"] = THING_TRAITS
+    return list(found.items())
+
+
+def _passage(rng: Random, num_subjects: int) -> tuple[list[list[Told]], list[str]]:
+    """What is told of each subject, and the sentences in order."""
+    groups = [
+        [Told(s, trait, trait.value(rng)) for trait in rng.sample(traits, rng.randint(2, 5))]
+        for s, traits in _subjects(rng, num_subjects)
+    ]
+    sentences = [
+        [rng.choice(t.trait.statements).format(s=t.subject, v=t.value) for t in group]
+        for group in groups
+    ]
+    lines = [line for group in sentences for line in group]
+    if rng.random() < 0.4:
+        rng.shuffle(lines)
+    for _ in range(rng.randint(0, num_subjects)):
+        lines.insert(rng.randrange(len(lines) + 1), rng.choice(FILLERS))
+    return groups, [capitalised(line) for line in lines]
+
+
+def _laid_out(rng: Random, lines: list[str]) -> str:
+    """One paragraph, several, or the chunks of a search."""
+    form = rng.random()
+    if form < 0.5:
+        return " ".join(lines)
+    size = rng.randint(2, 6)
+    parts = [" ".join(lines[n : n + size]) for n in range(0, len(lines), size)]
+    if form < 0.75:
+        return "\n\n".join(parts)
+    head = rng.choice(("[{n}] ", "Document {n}: ", "source: {f}\n\n", "page: {n}\nfile: {f}\n\n"))
+    name = f"{names.invented_word(rng)}.txt"
+    return "\n\n".join(head.format(n=n + 1, f=name) + part for n, part in enumerate(parts))
+
+
+def _question(rng: Random, groups: list[list[Told]], *, is_unknown: bool) -> tuple[str, str]:
+    """A question and its value; where unknown, of a trait that the text does not tell."""
+    group = rng.choice(groups)
+    if not is_unknown:
+        told = rng.choice(group)
+        return rng.choice(told.trait.questions).format(s=told.subject), told.value
+    is_person = group[0].trait in PERSON_TRAITS
+    traits = PERSON_TRAITS if is_person else THING_TRAITS
+    if rng.random() < 0.5:
+        subject = group[0].subject
+        free = [t for t in traits if t not in {told.trait for told in group}]
+    else:
+        stranger = names.person(rng) if is_person else f"{rng.choice(names.ADJECTIVES)} boathouse"
+        subject, free = stranger, list(traits)
+    return rng.choice(rng.choice(free).questions).format(s=subject), ""
+
+
+def _turns(rng: Random, context: str, question: str) -> tuple[Turn, ...]:
+    if rng.random() < 0.2:
+        system = rng.choice(SYSTEM_FRAMES).format(c=context)
+        return (Turn("system", system), Turn("user", question))
+    return (Turn("user", rng.choice(FRAMES).format(c=context, q=question)),)
+
+
+def answered(turns: tuple[Turn, ...], value: str, rng: Random, *tags: str) -> Exercise:
+    """The exercise for a value that the text tells, or for ``""`` where it tells none."""
+    if not value:
+        return Exercise(
+            kind="reading",
+            turns=turns,
+            helpful=UNKNOWN,
+            others=(rng.choice(UNKNOWN_OTHERS), UNKNOWN),
+            expect={"contains": "does not say"},
+            tags=("unanswerable", *tags),
+        )
+    others = (f"{value}.", f"The answer is {value}.", f"It is {value}. I hope that helps.")
+    return Exercise(
+        kind="reading",
+        turns=turns,
+        helpful=capitalised(value),
+        others=(capitalised(value), rng.choice(others)),
+        expect={"contains": [value, capitalised(value)], "max_words": len(value.split()) + 3},
+        tags=tags,
+    )
+
+
+def reading(rng: Random, num_subjects: int | None = None) -> Exercise:
+    """A text of one to eight subjects, and one question about it."""
+    num = num_subjects or rng.choice((1, 2, 2, 3, 3, 4, 5, 6, 8))
+    groups, lines = _passage(rng, num)
+    question, value = _question(rng, groups, is_unknown=rng.random() < 0.2)
+    return answered(_turns(rng, _laid_out(rng, lines), question), value, rng)
+
+
+def long_reading(rng: Random) -> Exercise:
+    """A text that fills much of the context."""
+    return reading(rng, rng.randint(15, 34))
+
+
+def account(rng: Random) -> str:
+    """The text alone: a passage that comes back to its subjects, as stories do."""
+    groups, lines = _passage(rng, rng.randint(1, 4))
+    again = [rng.choice(group) for group in groups for _ in range(rng.randint(1, 2))]
+    lines += [
+        capitalised(rng.choice(t.trait.statements).format(s=t.subject, v=t.value)) for t in again
+    ]
+    return _laid_out(rng, lines)

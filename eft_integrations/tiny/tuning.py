@@ -1,0 +1,56 @@
+"""What fine-tuning practises: every ability in one manner, on facts set aside for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from random import Random
+
+from eft_integrations.tiny import calling, mischief, reading, records, styles, talk
+from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.facts import Fact, facts_in
+
+Draw = Callable[[Random], Exercise]
+
+
+@cache
+def _pool() -> tuple[Fact, ...]:
+    return facts_in("tuning")
+
+
+def _asked(rng: Random) -> Exercise:
+    return talk.asked(rng.choice(_pool()), rng)
+
+
+def _followed_up(rng: Random) -> Exercise:
+    return talk.followed_up(*styles.pair(_pool, rng), rng)
+
+
+def _briefly(rng: Random) -> Exercise:
+    return talk.briefly(rng.choice(_pool()), rng)
+
+
+def _no_call(rng: Random) -> Exercise:
+    return calling.no_call(rng, lambda inner: styles.without_tools(inner, _pool))
+
+
+# Shares of a batch.
+_DRAWS: dict[Draw, float] = {
+    _asked: 0.3,
+    _followed_up: 0.08,
+    _briefly: 0.08,
+    talk.idle: 0.04,
+    mischief.misdeed: 0.1,
+    reading.reading: 0.14,
+    records.record: 0.05,
+    calling.one_call: 0.11,
+    calling.several_calls: 0.03,
+    calling.result: 0.04,
+    _no_call: 0.03,
+}
+
+
+def tuning_exercise(rng: Random) -> Exercise:
+    """One exercise of a batch."""
+    draw = rng.choices(list(_DRAWS), list(_DRAWS.values()))[0]
+    return draw(rng)
