@@ -1,0 +1,6 @@
+"""Who said each token: a trace of an answer, for the terminal and as a page of its own."""
+
+from eft_integrations.viz.record import Alternative, TokenTrace, Trace
+from eft_integrations.viz.tracing import atrace, trace
+
+__all__ = ["Alternative", "TokenTrace", "Trace", "atrace", "trace"]
