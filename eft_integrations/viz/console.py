@@ -12,11 +12,10 @@ from rich.text import Text
 
 from eft_integrations.mixture import BASE
 from eft_integrations.viz.measure import COMMON, MIXTURE, NOBODY
-from eft_integrations.viz.pieces import shown
+from eft_integrations.viz.pieces import END_SIGN, shown
 from eft_integrations.viz.record import TokenTrace, Trace
 from eft_integrations.viz.wording import Voice, factor, percent, voices
 
-END_SIGN = "■"
 # From this share on a token is filled with the speaker's colour; below it has coloured letters.
 _FILLED = 2 / 3
 _BRIGHT = 0.5
@@ -56,7 +55,7 @@ def legend(trace: Trace, *, is_plain: bool = False) -> Text:
 
 
 def table(trace: Trace, num_rows: int = 8, *, is_plain: bool = False) -> Table:
-    """The tokens on which the mixture is furthest from the base or a tuned member, furthest first."""
+    """The tokens on which the mixture is furthest from the base or a tuned member."""
     drawn = Table(box=box.ASCII if is_plain else box.ROUNDED)
     drawn.add_column("token", no_wrap=True)
     drawn.add_column("said by", no_wrap=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from eft_integrations.engine.detokenize import Detokenizer
 
+END_SIGN = "■"  # a control token: the end of a turn, most often
 # No control pictures (␠ ␍): few fonts have them.
 _SIGNS = {"\n": "↵", "\t": "⇥", " ": "␣"}
 # They turn the order of all text around them, which a page or terminal would obey.

@@ -108,8 +108,10 @@ def _refuse_names(tuned: Sequence[str]) -> None:
 
 
 def _ids(engine: Engine, answer: Answer) -> tuple[int, ...]:
-    is_text = isinstance(answer, str)
-    ids = engine.encoder.encode_plain(answer) if is_text else checks.token_ids("answer", answer)
+    if isinstance(answer, str):
+        ids = engine.encoder.encode_plain(answer)
+    else:
+        ids = checks.token_ids("answer", answer)
     if not ids:
         raise InvalidRequest("the answer to trace has no tokens; give at least one")
     return ids

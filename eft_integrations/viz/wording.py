@@ -76,6 +76,11 @@ def factor(shift: float) -> str:
     return f"{sign}{times:.0f}" if times >= 9.95 else f"{sign}{times:.1f}"
 
 
+def signed(number: float) -> str:
+    """``+2.93``, ``−0.05``, ``−∞``."""
+    return f"{number:+.2f}".replace("-", "−").replace("inf", "∞")
+
+
 def _power(logarithm: float) -> str:
     exponent = round(logarithm / math.log(10))
     return "10" + str(exponent).translate(_SUPERSCRIPT)
