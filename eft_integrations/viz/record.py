@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eft_integrations.mixture import BASE, Mixture
+from eft_integrations.request import FinishReason
 from eft_integrations.viz.measure import COMMON, MIXTURE, NOBODY
 
 
@@ -69,8 +70,9 @@ class TokenTrace:
 class Trace:
     """An answer, token by token; ``"".join(token.text for token in tokens) == text``.
 
-    ``is_given``: the text came from the caller, who asks who would have said it.
     ``coefficients``: those of ``mixture`` by role. ``tuned``: the tuned roles, in order.
+    ``finish_reason``: why the writing ended. ``is_given``: the text came from the caller, who asks
+    who would have said it.
     """
 
     text: str
@@ -78,6 +80,7 @@ class Trace:
     mixture: Mixture
     coefficients: Mapping[str, float]
     tuned: tuple[str, ...]
+    finish_reason: FinishReason = "stop"
     is_given: bool = False
 
     @property

@@ -160,6 +160,7 @@ def _told(
         mixture=plan.mixture,
         coefficients=coefficients,
         tuned=tuple(role for role in engine.roles.tuned if role in coefficients),
+        finish_reason=generation.finish_reason,
         is_given=plan.given is not None,
     )
 
