@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Mapping
 
 import pytest
 
@@ -13,9 +14,10 @@ from tests.viz.traces import CHANCES
 PLAIN = {"base": 1.0, "tuned": 1.0, "reference": -1.0}
 
 
-def of(mixture: float, coefficients: dict[str, float] = PLAIN, **alone: float) -> dict[str, float]:
-    logs = {role: math.log(chance) for role, chance in alone.items()}
-    return shares(math.log(mixture), logs, coefficients)
+def of(chances: Mapping[str, float], coefficients: Mapping[str, float] = PLAIN) -> dict[str, float]:
+    """The shares by probabilities: of ``mixture``, and of each role alone."""
+    logs = {role: math.log(chance) for role, chance in chances.items()}
+    return shares(logs.pop("mixture"), logs, coefficients)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -30,32 +32,32 @@ def test_shares_are_a_division_of_one(seed: int) -> None:
 
 @pytest.mark.parametrize("speaker", CHANCES)
 def test_who_alone_finds_a_token_likely_has_said_it(speaker: str) -> None:
-    told = of(**CHANCES[speaker])
+    told = of(CHANCES[speaker])
     assert max(told, key=lambda name: told[name]) == speaker
     assert told[speaker] > 0.95
 
 
 def test_the_formulas_of_the_definition() -> None:
-    told = of(0.8, base=0.4, tuned=0.1)
+    told = of({"mixture": 0.8, "base": 0.4, "tuned": 0.1})
     expected = {"common": 1 / 8, "base": 3 / 8, "tuned": 0, "mixture": 4 / 8, "nobody": 0}
     assert told == pytest.approx(expected)
 
 
 def test_below_one_per_cent_nobody_takes_over_gradually() -> None:
-    told = of(0.005, base=0.005, tuned=0.0025)
+    told = of({"mixture": 0.005, "base": 0.005, "tuned": 0.0025})
     assert told["nobody"] == pytest.approx(0.5)
     assert told["base"] == pytest.approx(told["common"]) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("coefficient", [0.0, -1.0])
 def test_a_role_that_is_not_listened_to_has_no_share(coefficient: float) -> None:
-    told = of(0.9, {"base": 1.0, "tuned": coefficient}, base=0.9, tuned=0.9)
+    told = of({"mixture": 0.9, "base": 0.9, "tuned": 0.9}, {"base": 1.0, "tuned": coefficient})
     assert told == pytest.approx({"common": 0, "base": 1, "mixture": 0, "nobody": 0})
 
 
 def test_several_tuned_members_divide_what_they_said() -> None:
     weights = {"base": 1.0, "one": 0.6, "two": 0.3}
-    told = of(0.8, weights, base=0.2, one=0.8, two=0.8)
+    told = of({"mixture": 0.8, "base": 0.2, "one": 0.8, "two": 0.8}, weights)
     assert told["one"] == pytest.approx(2 * told["two"]) == pytest.approx(0.5)
 
 
