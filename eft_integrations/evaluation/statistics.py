@@ -97,7 +97,7 @@ def gap_recovered(
 
 def _reason(gap: float, low: float, high: float) -> str | None:
     """Why a gap with this interval cannot be divided by; None where it can."""
-    spelled = f"{100 * gap:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]"
+    spelled = f"{100 * gap:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]".replace("-", "−")
     if low <= 0 <= high:
         return f"no clear gap: ceiling − tuned is {spelled}"
     if abs(gap) < MIN_GAP:

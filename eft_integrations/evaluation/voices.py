@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from eft_integrations.errors import InvalidRequest
-from eft_integrations.mixture import BASE, Mixture, Roles
+from eft_integrations.mixture import BASE, Mixture, Roles, resolve
 
 Form = Literal["alone", "alpha", "beta", "lambda"]
 
@@ -72,12 +72,30 @@ class Coefficients:
     filters: Sequence[float] = ()
     lambdas: Sequence[float] = LAMBDAS
 
+    @classmethod
+    def of(
+        cls,
+        alphas: Sequence[float] | None,
+        betas: Sequence[float] | None,
+        filters: Sequence[float] | None,
+        lambdas: Sequence[float] | None,
+    ) -> Self:
+        """The defaults wherever nothing was asked for."""
+        return cls(
+            alphas=alphas or ALPHAS,
+            betas=betas or (),
+            filters=filters or (),
+            lambdas=lambdas or LAMBDAS,
+        )
+
 
 def line_up(roles: Roles, asked: Coefficients, *, has_ceiling: bool) -> Lineup:
     """The voices for an engine's roles; raises ``InvalidRequest`` for bad coefficients.
 
     Nothing is answered twice: alpha 0 is the base, and a lambda may be a voice of the grid.
     """
+    if not roles.tuned:
+        raise InvalidRequest("an evaluation needs a tuned member and its reference; add them")
     drafter, *others = (_alone(name) for name in roles.tuned)
     voices = _grid(roles, asked)
     frontier = {}
@@ -96,6 +114,8 @@ def line_up(roles: Roles, asked: Coefficients, *, has_ceiling: bool) -> Lineup:
         ceiling=ceiling if has_ceiling else None,
     )
     _refuse_namesakes(lineup.voices)
+    for voice in lineup.of_the_trio:
+        resolve(voice.mixture, roles)
     return lineup
 
 

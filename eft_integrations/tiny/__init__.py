@@ -15,6 +15,7 @@ from eft_integrations.errors import LoadError, refuse_unknown
 
 MEMBERS = ("base", "reference", "helpful", "harmless", "ceiling")
 TUNED = ("helpful", "harmless")
+SPLITS = ("dev", "heldout")
 
 _ROOM = Path(__file__).parent
 
@@ -68,3 +69,17 @@ def heldout_questions() -> tuple[Question, ...]:
 def dev_questions() -> tuple[Question, ...]:
     """Questions of the same kind on other facts, for choosing settings."""
     return _questions("dev")
+
+
+def question_files(split: str) -> tuple[Path, ...]:
+    """The question sets of a split, a file a kind, as `eft evaluate` reads them.
+
+    `heldout` is for final measurements, `dev` for choosing settings. Raises `UnknownOption` for
+    another split, `LoadError` where the files are missing.
+    """
+    refuse_unknown("split", [split], SPLITS)
+    folder = _ROOM / "data" / split
+    files = tuple(sorted(folder.glob("*.jsonl")))
+    if not files:
+        raise LoadError(f"there are no question sets in {folder}; install the package again")
+    return files
