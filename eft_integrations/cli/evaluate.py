@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -124,8 +124,8 @@ def _ceiling(path: str | None, members: which.Members) -> Engine:
     from eft_integrations.engine import Engine
 
     own = {"dtype": "float32"} if members.are_embedded else {}
+    settings: dict[str, Any] = {**own, **members.placement}
     alone = Mixture(weights={BASE: 1})
-    settings = {**own, **members.placement}
     return Engine.from_pretrained(base=path, mixture=alone, max_slots=MAX_SLOTS, **settings)
 
 

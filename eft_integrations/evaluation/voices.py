@@ -94,8 +94,11 @@ def line_up(roles: Roles, asked: Coefficients, *, has_ceiling: bool) -> Lineup:
 
     Nothing is answered twice: alpha 0 is the base, and a lambda may be a voice of the grid.
     """
-    if not roles.tuned:
-        raise InvalidRequest("an evaluation needs a tuned member and its reference; add them")
+    if not set(roles.tuned) <= set(roles.available):
+        raise InvalidRequest(
+            f"an evaluation needs base, tuned and reference, got only "
+            f"{', '.join(roles.available)}; add the others"
+        )
     drafter, *others = (_alone(name) for name in roles.tuned)
     voices = _grid(roles, asked)
     frontier = {}

@@ -86,3 +86,9 @@ def test_the_drafter_is_measured_with_the_plain_alpha_nearest_1() -> None:
 def test_voices_that_would_share_a_name_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="2 voices would be called 'alpha"):
         line_up(ONE, Coefficients(alphas=(0.5, 0.50000001)), has_ceiling=False)
+
+
+def test_a_base_alone_is_refused() -> None:
+    alone = Roles(tuned=("tuned",), reference_of={"tuned": "reference"}, available=("base",))
+    with pytest.raises(InvalidRequest, match="needs base, tuned and reference, got only base"):
+        line_up(alone, Coefficients(), has_ceiling=False)
