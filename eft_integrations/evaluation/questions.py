@@ -56,7 +56,8 @@ def load_questions(*paths: str | Path) -> tuple[Question, ...]:
                 raise type(error)(f"{path}:{number}: {error}") from None
             found[question.id] = question
     if not found:
-        raise InvalidRequest(f"no questions in {', '.join(map(str, paths)) or 'no files'}")
+        where = ", ".join(map(str, paths)) or "the embedded family, which has no such files"
+        raise InvalidRequest(f"there are no questions in {where}; name files with some")
     return tuple(found.values())
 
 

@@ -15,7 +15,7 @@ from eft_integrations.errors import LoadError, refuse_unknown
 
 MEMBERS = ("base", "reference", "helpful", "harmless", "ceiling")
 TUNED = ("helpful", "harmless")
-SPLITS = ("dev", "heldout")
+SPLITS = ("heldout", "dev")
 
 _ROOM = Path(__file__).parent
 
@@ -56,6 +56,12 @@ def _tuned_path(name: str) -> Path:
     return member_path(name)
 
 
+def question_files(split: str) -> tuple[Path, ...]:
+    """The question sets of a split, ``"heldout"`` or ``"dev"``, as `eft evaluate` reads them."""
+    refuse_unknown("split of the embedded questions", [split], SPLITS)
+    return tuple(sorted((_ROOM / "data" / split).glob("*.jsonl")))
+
+
 def _questions(split: str) -> tuple[Question, ...]:
     lines = (_ROOM / "data" / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
     return tuple(Question(**json.loads(line)) for line in lines)
@@ -69,17 +75,3 @@ def heldout_questions() -> tuple[Question, ...]:
 def dev_questions() -> tuple[Question, ...]:
     """Questions of the same kind on other facts, for choosing settings."""
     return _questions("dev")
-
-
-def question_files(split: str) -> tuple[Path, ...]:
-    """The question sets of a split, a file a kind, as `eft evaluate` reads them.
-
-    `heldout` is for final measurements, `dev` for choosing settings. Raises `UnknownOption` for
-    another split, `LoadError` where the files are missing.
-    """
-    refuse_unknown("split", [split], SPLITS)
-    folder = _ROOM / "data" / split
-    files = tuple(sorted(folder.glob("*.jsonl")))
-    if not files:
-        raise LoadError(f"there are no question sets in {folder}; install the package again")
-    return files

@@ -89,7 +89,7 @@ def test_a_line_that_is_no_question_is_refused(tmp_path: Path, line: str) -> Non
 def test_a_file_that_is_not_there_or_empty_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match=r"cannot read questions from .*none: No such file"):
         load_questions(tmp_path / "none")
-    with pytest.raises(InvalidRequest, match="no questions in"):
+    with pytest.raises(InvalidRequest, match="there are no questions in"):
         load_questions(write(tmp_path))
 
 
