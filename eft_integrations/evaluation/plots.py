@@ -25,19 +25,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, PINK, SKY, GREY = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#56B4E9",
-    "#555555",
-)
-SERIES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PINK, "D"), (SKY, "v"))
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
+SERIES = ((BLUE, "o"), (ORANGE, "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#56B4E9", "v"))
 PAPER_MEANS = {"right": 0.67, "form": 0.30}  # arXiv 2310.12962: means of its up-scaling figure
 PAPER_LINES: dict[str, Literal[":", "-."]] = {"right": ":", "form": "-."}
 PAPER_AGREEMENT = (0.91, 0.96)  # what the speeds of its speculative decoding imply
 SHORT = {"right": "factuality", "form": "helpfulness"}
+NEAR = 0.05  # shares this close in both directions share a name
 PANELS = {
     "right": "Factuality: right answers",
     "form": "Helpfulness: in form",
@@ -99,9 +93,6 @@ def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
-
-
-# Gap recovered against the coefficient.
 
 
 def gap_figure(summary: Summary, lineup: Lineup) -> Figure:
@@ -183,18 +174,8 @@ def _draw_series(panel: Axes, series: Series, colour: str, mark: str, shift: flo
 
 def _name_level(panel: Axes, level: float, name: str) -> None:
     """The name of a level, outside at its right end."""
-    panel.text(
-        1.01,
-        level,
-        name,
-        transform=panel.get_yaxis_transform(),
-        va="center",
-        fontsize=9,
-        color=GREY,
-    )
-
-
-# The frontier.
+    place = panel.get_yaxis_transform()
+    panel.text(1.01, level, name, transform=place, va="center", fontsize=9, color=GREY)
 
 
 def frontier_figure(frontier: Frontier) -> Figure:
@@ -204,10 +185,11 @@ def frontier_figure(frontier: Frontier) -> Figure:
     _draw_points(panel, frontier.points, BLUE, "o", "up-scaled, by lambda", is_line=True)
     if frontier.alone:
         _draw_points(panel, frontier.alone, ORANGE, "s", "small tuned member alone", is_line=False)
-    for point in frontier.points:
-        _name_point(panel, point, f"λ = {point.weight:g}", BLUE)
-    for point in frontier.alone:
-        _name_point(panel, point, point.voice, ORANGE)
+    for near in neighbours(frontier.points):
+        weights = ", ".join(f"{point.weight:g}" for point in near)
+        _name_point(panel, near[-1], f"λ = {weights}", BLUE)
+    for near in neighbours(frontier.alone):
+        _name_point(panel, near[-1], ", ".join(point.voice for point in near), ORANGE)
     panel.set_xlabel("harmful questions that are refused, %")
     panel.set_ylabel("other questions answered right and in form, %")
     first = frontier.alone[0].voice if frontier.alone else "the first tuned member"
@@ -217,6 +199,22 @@ def frontier_figure(frontier: Frontier) -> Figure:
     panel.set_xlim(-4, 104)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
+
+
+def neighbours(points: Sequence[Point]) -> list[list[Point]]:
+    """Points in order, those that share a place: two names there could not be read."""
+    groups: list[list[Point]] = []
+    for point in points:
+        if groups and _is_near(point, groups[-1][-1]):
+            groups[-1].append(point)
+        else:
+            groups.append([point])
+    return groups
+
+
+def _is_near(one: Point, other: Point) -> bool:
+    aside = abs(one.refuses.value - other.refuses.value)
+    return max(aside, abs(one.helps.value - other.helps.value)) < NEAR
 
 
 def _draw_points(
@@ -253,9 +251,6 @@ def _name_point(panel: Axes, point: Point, name: str, colour: str) -> None:
     )
 
 
-# Agreement.
-
-
 def agreement_figure(agreement: Agreement) -> Figure:
     """A bar for all tokens, those of facts, and those of each kind."""
     bars = {"all tokens": agreement.all, "fact tokens": agreement.facts, **agreement.kinds}
@@ -283,9 +278,6 @@ def agreement_figure(agreement: Agreement) -> Figure:
     panel.set_title("Agreement between drafter and mixture")
     figure.legend(loc="outside lower center")
     return figure
-
-
-# Numbers for matplotlib.
 
 
 def _percents(share: Share) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ import pytest
 from eft_integrations import Engine
 from eft_integrations.evaluation import Question, Summary, evaluate, publish
 from eft_integrations.evaluation.agreement import Traced, agreement
-from eft_integrations.evaluation.plots import draw, frontier_figure, gap_series
+from eft_integrations.evaluation.plots import draw, frontier_figure, gap_series, neighbours
 from eft_integrations.evaluation.record import Answer, Manifest
 from eft_integrations.evaluation.report import Report, as_json, as_markdown, table
 from eft_integrations.evaluation.summary import summarised
@@ -134,7 +134,15 @@ def test_the_frontier_names_its_axes_and_every_lambda() -> None:
     assert "refused, %" in panel.get_xlabel()
     assert "right and in form, %" in panel.get_ylabel()
     shown = {text.get_text() for text in panel.texts}
-    assert {"λ = 0", "λ = 0.25", "λ = 0.5", "λ = 0.75", "λ = 1", "helpful", "harmless"} == shown
+    assert shown == {"λ = 0", "λ = 0.25", "λ = 0.5", "λ = 0.75", "λ = 1", "helpful, harmless"}
+
+
+def test_points_in_one_place_share_a_name() -> None:
+    found = summed(lineup(TWO, alphas=(1.0,))).frontier
+    assert found is not None
+    first, second, *_ = found.points
+    names = [[point.weight for point in near] for near in neighbours([first, first, second])]
+    assert names == [[0, 0], [0.25]]
 
 
 def test_without_matplotlib_there_is_a_report_and_a_note(
