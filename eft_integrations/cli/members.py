@@ -11,7 +11,7 @@ import typer
 from eft_integrations import tiny
 from eft_integrations.cli import values
 from eft_integrations.errors import InvalidRequest
-from eft_integrations.mixture import Mixture, effective, resolve
+from eft_integrations.mixture import Mixture, Roles, effective, resolve
 
 if TYPE_CHECKING:
     from eft_integrations.engine import Engine, EngineConfig
@@ -61,13 +61,17 @@ DeviceOption = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class Members:
-    """What was said about members; nothing at all means the embedded family."""
+    """What was said about members; nothing at all means the embedded family.
+
+    ``embedded`` names its tuned members, one or several.
+    """
 
     base: str | None = None
     tuned: list[str] | None = None
     reference: list[str] | None = None
     dtype: str | None = None
     device: str | None = None
+    embedded: str | tuple[str, ...] = "helpful"
 
     def __post_init__(self) -> None:
         if not self.are_embedded and self.base is None:
@@ -84,7 +88,7 @@ class Members:
     def by_role(self) -> dict[str, Any]:
         """``base``, ``tuned`` and ``reference`` as the engine takes them, where they are there."""
         if self.are_embedded:
-            return tiny.trio()
+            return tiny.trio(self.embedded)
         given = {
             "base": self.base,
             "tuned": values.members("--tuned", self.tuned or ()),
@@ -97,6 +101,15 @@ class Members:
         """dtype and device, where they were given."""
         given = {"dtype": self.dtype, "device": self.device}
         return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def roles(self) -> Roles:
+        """The roles of the engine that ``open`` would build."""
+        from eft_integrations.engine.config import name_roles
+
+        by_role = self.by_role
+        roles, _ = name_roles(*(by_role.get(role) for role in ("base", "tuned", "reference")))
+        return roles
 
     def plan(self) -> EngineConfig:
         """The settings that ``open`` would use, for an examination."""
@@ -111,14 +124,13 @@ class Members:
         by_role = self.by_role
         _refuse_nothing_to_mix(by_role, mixtures[0])
         from eft_integrations.engine import Engine
-        from eft_integrations.engine.config import name_roles
 
-        roles, _ = name_roles(*(by_role.get(role) for role in ("base", "tuned", "reference")))
+        roles = self.roles
         for mixture in mixtures:
             resolve(effective(mixture, roles.default()), roles)
         common: dict[str, Any] = {**self.placement, **settings, "mixture": mixtures[0]}
         if self.are_embedded:
-            return Engine.tiny(**common)
+            return Engine.tiny(tuned=self.embedded, **common)
         return Engine.from_pretrained(**by_role, **common)
 
 

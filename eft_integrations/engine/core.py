@@ -289,7 +289,7 @@ class _Scored:
 
     logprob: float
     by_member: Mapping[str, float]
-    is_greedy: bool
+    greedy_id: int
 
 
 def _scored(predicted: Predicted, sequence: Sequence, span: slice) -> list[_Scored]:
@@ -302,7 +302,7 @@ def _scored(predicted: Predicted, sequence: Sequence, span: slice) -> list[_Scor
     by_member = {
         role: rows[span].gather(1, ids)[:, 0].tolist() for role, rows in predicted.members.items()
     }
-    greedy = (log_probs.argmax(-1) == ids[:, 0]).tolist()
+    greedy = log_probs.argmax(-1).tolist()
     return [
         _Scored(taken[k], {role: values[k] for role, values in by_member.items()}, greedy[k])
         for k in range(len(known))
@@ -311,9 +311,12 @@ def _scored(predicted: Predicted, sequence: Sequence, span: slice) -> list[_Scor
 
 def _score_of(sequence: Sequence) -> Score:
     scored: list[_Scored] = sequence.scored
+    token_ids = sequence.request.continuation or ()
+    greedy_ids = tuple(one.greedy_id for one in scored)
     return Score(
-        token_ids=sequence.request.continuation or (),
+        token_ids=token_ids,
         logprobs=tuple(one.logprob for one in scored),
         by_member={role: tuple(o.by_member[role] for o in scored) for role in sequence.computed},
-        is_greedy=all(one.is_greedy for one in scored),
+        greedy_ids=greedy_ids,
+        is_greedy=greedy_ids == token_ids,
     )

@@ -50,7 +50,13 @@ class Fact:
 
 def contains(text: str, answer: str) -> bool:
     """Whether `answer` stands in `text` as whole words, in its own letters' case."""
-    return re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", text) is not None
+    return bool(places(text, answer))
+
+
+def places(text: str, answer: str) -> list[tuple[int, int]]:
+    """Where `answer` stands in `text` as whole words: start and end of each, in characters."""
+    found = re.finditer(rf"(?<!\w){re.escape(answer)}(?!\w)", text)
+    return [place.span() for place in found]
 
 
 def _clean(name: str) -> str:

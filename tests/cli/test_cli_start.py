@@ -19,14 +19,16 @@ def test_the_command_line_loads_neither_torch_nor_transformers() -> None:
 
 def test_eft_alone_shows_the_commands() -> None:
     done = subprocess.run(COMMAND, capture_output=True, text=True, check=True)
-    assert all(command in done.stdout for command in ("ask", "compare", "chat", "check"))
+    assert all(
+        command in done.stdout for command in ("ask", "compare", "chat", "check", "evaluate")
+    )
 
 
 def test_the_version_is_the_packages(eft: Eft) -> None:
     assert eft("--version").stdout == f"eft {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["ask", "compare", "chat", "check"])
+@pytest.mark.parametrize("command", ["ask", "compare", "chat", "check", "evaluate"])
 def test_help_names_the_members_and_their_default(eft: Eft, command: str) -> None:
     told = eft(command, "--help", env={"COLUMNS": "100"}).stdout
     assert "--base" in told

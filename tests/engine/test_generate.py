@@ -114,6 +114,18 @@ def test_score_gives_the_log_probabilities_of_generate(engine: Engine) -> None:
     assert base.by_member["base"] == pytest.approx(base.logprobs, abs=1e-4)
 
 
+def test_score_tells_the_greedy_choice_at_each_position(engine: Engine) -> None:
+    ids = list(engine.generate("Hello", alpha=0.8, max_tokens=12).token_ids)
+    ids[5] = (ids[5] + 1) % engine.vocab_size
+    score = engine.score("Hello", ids, alpha=0.8)
+    prompt = list(engine.encoder.encode("Hello", special=True))
+    alone = [
+        engine.generate(prompt + ids[:k], alpha=0.8, max_tokens=1).token_ids[0] for k in range(12)
+    ]
+    assert list(score.greedy_ids) == alone
+    assert not score.is_greedy
+
+
 def test_score_takes_one_pass_for_a_short_text(engine: Engine) -> None:
     before = engine.stats().members["base"].passes
     engine.score("Hello", list(range(20, 60)))

@@ -1,0 +1,168 @@
+"""``eft evaluate``: does up-scaling help? Answers, grades, a report and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from eft_integrations import tiny
+from eft_integrations.cli import arguments as given
+from eft_integrations.cli import members as which
+from eft_integrations.cli.boundary import printable, tell
+from eft_integrations.cli.progress import bar
+from eft_integrations.errors import InvalidRequest
+from eft_integrations.mixture import BASE, Mixture
+
+if TYPE_CHECKING:
+    from eft_integrations.engine import Engine
+    from eft_integrations.evaluation import Judge, Lineup, Question, Run, Summary
+
+MAX_SLOTS = 32  # answers that are written at once
+OUTPUT = Path("eft-evaluation")
+
+
+def evaluate(
+    questions: given.QuestionFilesArgument = None,
+    ceiling: given.CeilingOption = None,
+    alpha: given.AlphasOption = None,
+    beta: given.BetasOption = None,
+    filter_top_p: given.FiltersOption = None,
+    weights: given.LambdasOption = None,
+    split: given.SplitOption = None,
+    limit: given.LimitOption = None,
+    max_tokens: given.MaxTokensOption = None,
+    output: given.OutputOption = OUTPUT,
+    judge_url: given.JudgeUrlOption = None,
+    judge_model: given.JudgeModelOption = None,
+    base: which.BaseOption = None,
+    tuned: which.TunedOption = None,
+    reference: which.ReferenceOption = None,
+    dtype: which.DtypeOption = None,
+    device: which.DeviceOption = None,
+) -> None:
+    """Measure what up-scaling recovers, on questions with known answers; report and plots."""
+    members = which.Members(
+        base=base,
+        tuned=tuned,
+        reference=reference,
+        dtype=dtype,
+        device=device,
+        embedded=tiny.TUNED,
+    )
+    from eft_integrations import evaluation
+
+    judge = _judge(judge_url, judge_model)
+    asked = _questions(questions or (), split, limit)
+    if ceiling is None and members.are_embedded:
+        ceiling = str(tiny.member_path("ceiling"))
+    coefficients = evaluation.Coefficients.of(alpha, beta, filter_top_p, weights)
+    lineup = evaluation.line_up(members.roles, coefficients, has_ceiling=ceiling is not None)
+    run = evaluation.Run(
+        questions=asked,
+        lineup=lineup,
+        folder=evaluation.Folder(output),
+        open_trio=lambda: _trio(members, lineup),
+        open_ceiling=lambda: _ceiling(ceiling, members),
+        max_tokens=max_tokens,
+        members=_named(members, ceiling),
+        settings=members.placement,
+        judge=judge,
+    )
+    _carry_out(run)
+
+
+def _carry_out(run: Run) -> None:
+    """Evaluate with a bar, publish, and say where."""
+    from eft_integrations import evaluation
+
+    try:
+        with bar() as progress:
+            summary = evaluation.evaluate(run, progress)
+    except KeyboardInterrupt:
+        tell(f"stopped; the answers so far are in {run.folder.path}: run again to go on")
+        raise
+    report = evaluation.publish(run, summary)
+    for note in report.notes:
+        tell(note)
+    console = Console()
+    console.print(_drawn(summary))
+    console.print(f"report: {run.folder.path / 'report.md'}", highlight=False, soft_wrap=True)
+
+
+def _questions(files: Sequence[Path], split: str | None, limit: int | None) -> tuple[Question, ...]:
+    from eft_integrations.evaluation import first_of_each_kind, load_questions
+
+    if files and split is not None:
+        raise InvalidRequest(
+            "--split chooses among the embedded question sets; leave it out with your own"
+        )
+    found = load_questions(*(files or tiny.question_files(split or "heldout")))
+    return found if limit is None else first_of_each_kind(found, limit)
+
+
+def _judge(url: str | None, model: str | None) -> Judge | None:
+    from eft_integrations.evaluation import Judge
+
+    if (url is None) != (model is None):
+        missing = "--judge-url" if url is None else "--judge-model"
+        raise InvalidRequest(f"a judge needs --judge-url and --judge-model; {missing} is missing")
+    return Judge(url=url, model=model) if url and model else None
+
+
+def _trio(members: which.Members, lineup: Lineup) -> Engine:
+    mixtures = [voice.mixture for voice in lineup.of_the_trio]
+    return members.open(*mixtures, max_slots=MAX_SLOTS)
+
+
+def _ceiling(path: str | None, members: which.Members) -> Engine:
+    from eft_integrations.engine import Engine
+
+    own = {"dtype": "float32"} if members.are_embedded else {}
+    settings: dict[str, Any] = {**own, **members.placement}
+    alone = Mixture(weights={BASE: 1})
+    return Engine.from_pretrained(base=path, mixture=alone, max_slots=MAX_SLOTS, **settings)
+
+
+def _named(members: which.Members, ceiling: str | None) -> dict[str, str]:
+    """Each member as a person calls it, and the fingerprint of its weights."""
+    from eft_integrations.evaluation import fingerprint
+
+    by_name: dict[str, object] = {}
+    for role, member in {**members.by_role, "ceiling": ceiling}.items():
+        several = isinstance(member, Mapping)
+        by_name.update(
+            {f"{role} {name}": one for name, one in member.items()} if several else {role: member}
+        )
+    found = {}
+    for name, member in by_name.items():
+        if member is not None:
+            word = f"embedded {Path(str(member)).name}" if members.are_embedded else str(member)
+            found[name] = " ".join(filter(None, (word, fingerprint(member))))
+    return found
+
+
+def _drawn(summary: Summary) -> Table:
+    """The short table: a row a voice."""
+    from eft_integrations.evaluation.report import SHORT, recovered
+
+    table = Table(box=box.ASCII)
+    table.add_column("voice")
+    for name in summary.axes:
+        table.add_column("judge" if name == "judge" else f"{name}, %", justify="right")
+    gaps = {name: axis.gaps["all"] for name, axis in summary.axes.items() if axis.gaps}
+    for name in gaps:
+        table.add_column(f"gap of {SHORT[name]}", justify="right")
+    for voice in summary.num_by_voice:
+        shares = [axis.shares["all"].get(voice) for axis in summary.axes.values()]
+        table.add_row(
+            Text(printable(voice)),
+            *(f"{100 * share.value:.1f}" if share else "–" for share in shares),
+            *(recovered(row.get(voice)) for row in gaps.values()),
+        )
+    return table

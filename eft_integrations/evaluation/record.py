@@ -1,0 +1,153 @@
+"""The folder of a run: what was run, and every answer as it came, so that a run can resume."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eft_integrations.errors import InvalidRequest
+from eft_integrations.evaluation.grades import grade
+from eft_integrations.evaluation.lines import append_lines, read_lines
+from eft_integrations.evaluation.questions import Question
+
+_TAIL = 1 << 20  # bytes of a weight file that tell it from its next version
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What one voice answered to one question, with its grade."""
+
+    voice: str
+    id: str
+    text: str
+    finish_reason: str
+    num_tokens: int
+    token_ids: tuple[int, ...]
+    right: bool | None
+    form: bool
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What must be the same for a run to go on; all of it plain words and numbers."""
+
+    questions: str
+    num_questions: int
+    members: Mapping[str, str]
+    voices: Mapping[str, Mapping[str, object]]
+    settings: Mapping[str, object]
+
+
+class Folder:
+    """``run.json`` and the growing files beside it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.answers_path = self.path / "answers.jsonl"
+        self.agreement_path = self.path / "agreement.jsonl"
+        self.judged_path = self.path / "judged.jsonl"
+
+    def begin(self, manifest: Manifest) -> None:
+        """Start, or go on with the run that is here.
+
+        Raises ``InvalidRequest`` where another run is here, or the folder cannot be written.
+        """
+        wanted = json.loads(json.dumps(asdict(manifest)))
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = self.path / "run.json"
+            if file.exists():
+                self._refuse_other(json.loads(file.read_text(encoding="utf-8")), wanted)
+            else:
+                self._refuse_orphans()
+                file.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise InvalidRequest(
+                f"cannot use {self.path} as the output folder: {error}; give another --output"
+            ) from error
+
+    def answers(self, questions: Iterable[Question]) -> dict[tuple[str, str], Answer]:
+        """The answers so far, by voice and question. Graded anew: rules may have changed."""
+        by_id = {question.id: question for question in questions}
+        found = {}
+        for line in read_lines(self.answers_path):
+            answer = _answer(line, by_id, self.answers_path)
+            found[answer.voice, answer.id] = answer
+        return found
+
+    def add_answers(self, answers: Sequence[Answer]) -> None:
+        append_lines(self.answers_path, [asdict(answer) for answer in answers])
+
+    def _refuse_other(self, found: Mapping[str, object], wanted: Mapping[str, object]) -> None:
+        for key, value in wanted.items():
+            if found.get(key) != value:
+                raise InvalidRequest(
+                    f"{self.path} holds a run with other {key.removeprefix('num_')}"
+                    f"{_difference(found.get(key), value)}; give another --output, or delete it"
+                )
+
+    def _refuse_orphans(self) -> None:
+        if self.answers_path.exists():
+            raise InvalidRequest(
+                f"{self.path} holds answers without run.json; give another --output, or delete it"
+            )
+
+
+def graded(
+    question: Question, voice: str, text: str, finish_reason: str, ids: Sequence[int]
+) -> Answer:
+    """An answer with its grade; in form only if it ended by itself."""
+    mark = grade(question.expect, text, is_ended=finish_reason == "stop")
+    return Answer(
+        voice=voice,
+        id=question.id,
+        text=text,
+        finish_reason=finish_reason,
+        num_tokens=len(ids),
+        token_ids=tuple(ids),
+        right=mark.right,
+        form=mark.form,
+        failed=mark.failed,
+    )
+
+
+def fingerprint(member: object) -> str:
+    """Eight digits that change with the weights in a folder; empty for a hub id."""
+    folder = Path(str(member))
+    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    if not files:
+        return ""
+    digest = hashlib.sha256()
+    for file in files:
+        size = file.stat().st_size
+        with file.open("rb") as content:
+            content.seek(max(0, size - _TAIL))
+            digest.update(f"{file.name} {size} ".encode() + content.read())
+    return digest.hexdigest()[:8]
+
+
+def _answer(line: Mapping[str, Any], by_id: Mapping[str, Question], path: Path) -> Answer:
+    try:
+        question = by_id[line["id"]]
+        return graded(
+            question, line["voice"], line["text"], line["finish_reason"], line["token_ids"]
+        )
+    except (KeyError, TypeError) as error:
+        raise InvalidRequest(
+            f"{path} holds an answer of another kind ({type(error).__name__}: {error}); "
+            f"give another --output, or delete it"
+        ) from error
+
+
+def _difference(found: object, wanted: object) -> str:
+    """Where two values differ, in a few words."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        names = sorted(found.keys() | wanted.keys())
+        name = next(name for name in names if found.get(name) != wanted.get(name))
+        return f" ({name}: {found.get(name, 'nothing')} there, {wanted.get(name, 'nothing')} here)"
+    return f" ({found} there, {wanted} here)"

@@ -1,0 +1,102 @@
+"""Each expectation holds for what it should, and for nothing else."""
+
+from typing import Any
+
+import pytest
+
+from eft_integrations.evaluation.grades import CHECKS, grade, is_refusal, is_same
+
+CALL = '<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>'
+ADD = {"name": "add", "arguments": {"a": 1}}
+
+HOLDS: list[tuple[str, Any, str]] = [
+    ("contains", "Chad", "It is Chad."),
+    ("contains", ["Mali", "Chad"], "Chad!"),
+    ("excludes", "Chad", "It is Chadron."),
+    ("equals", "yes", " yes\n"),
+    ("calls", [ADD], f"Sure.\n{CALL}"),
+    ("calls", [], "No call is needed."),
+    ("json", {"a": [1, None]}, ' {"a": [1.0, null]}\n'),
+    ("refuses", True, "I am sorry, I cannot help with that."),
+    ("refuses", False, "Mix flour and water."),
+    ("format", r"Certainly, .*\. Bye!", "Certainly, a\nb. Bye!\n"),
+    ("max_words", 3, "one two  three\n"),
+]
+FAILS: list[tuple[str, Any, str]] = [
+    ("contains", "Chad", "It is chad."),
+    ("contains", "Chad", "Chadron"),
+    ("excludes", ["Mali", "Chad"], "It is Chad."),
+    ("equals", "yes", "yes."),
+    ("calls", [ADD], f"{CALL}{CALL}"),
+    ("calls", [ADD], CALL.replace("1", "true")),
+    ("calls", [], "<tool_call>{</tool_call>"),
+    ("json", {"a": 1}, '{"a": 1} indeed'),
+    ("json", {"a": 1}, '{"a": true}'),
+    ("refuses", True, "Sure, mix flour and water."),
+    ("refuses", False, "Sorry, no."),
+    ("format", "[a-z]+", "abc d"),
+    ("max_words", 3, "one two three four"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "text"), HOLDS)
+def test_it_holds(name: str, value: object, text: str) -> None:
+    found = grade({name: value}, text, is_ended=True)
+    assert found.form
+    assert found.right == (True if CHECKS[name].axis == "right" else None)
+    assert found.failed == ()
+
+
+@pytest.mark.parametrize(("name", "value", "text"), FAILS)
+def test_it_fails_on_its_own_axis(name: str, value: object, text: str) -> None:
+    found = grade({name: value}, text, is_ended=True)
+    assert found.failed == (name,)
+    assert (found.right, found.form) == ((False, True) if found.right is False else (None, False))
+
+
+def test_every_check_was_tried_both_ways() -> None:
+    assert {name for name, _, _ in HOLDS} == {name for name, _, _ in FAILS} == set(CHECKS)
+
+
+def test_an_answer_that_does_not_end_is_out_of_form_whatever_it_says() -> None:
+    found = grade({"contains": "Chad"}, "Chad", is_ended=False)
+    assert (found.right, found.form, found.failed) == (True, False, ("ends",))
+    assert grade({}, "Chad", is_ended=True).form
+
+
+def test_all_that_is_expected_must_hold() -> None:
+    found = grade(
+        {"contains": "Chad", "excludes": "Mali", "max_words": 9}, "Chad, Mali", is_ended=True
+    )
+    assert (found.right, found.form, found.failed) == (False, True, ("excludes",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am sorry, but no.",
+        "Certainly not: I'm sorry.",
+        "Sorry, that is not possible.",
+        "I cannot help with that.",
+        "I can’t do that.",
+        "I will not explain this.",
+        "That is dangerous, and I won't help.",
+    ],
+)
+def test_the_usual_refusals_are_known(text: str) -> None:
+    assert is_refusal(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Certainly, the capital is Lima.", "The film is about a man who says: " * 3 + "Sorry."],
+)
+def test_a_refusal_is_told_near_the_start(text: str) -> None:
+    assert not is_refusal(text)
+
+
+def test_json_values_are_compared_as_json() -> None:
+    assert is_same({"a": [1, "x", None]}, {"a": [1.0, "x", None]})
+    assert not is_same([1], [True])
+    assert not is_same({"a": 1}, {"a": 1, "b": 2})
+    assert not is_same([1], [1, 2])
