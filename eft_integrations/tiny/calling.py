@@ -191,7 +191,7 @@ def no_call(rng: Random, other: Callable[[Random], Exercise]) -> Exercise:
     )
 
 
-def _result(tool: Toy, rng: Random) -> tuple[str, str]:
+def _result(rng: Random) -> tuple[str, str]:
     """What the tool gives back, and the sentence that tells it, without its full stop."""
     things = [str(names.whole_number(rng)), names.phrase(rng), names.person(rng), names.code(rng)]
     item = rng.choice(things)
@@ -211,7 +211,7 @@ def result(rng: Random) -> Exercise:
     offered = toys(rng, rng.choice((1, 1, 2, 3)))
     tool = rng.choice(offered)
     arguments = _arguments(tool, rng)
-    given, body = _result(tool, rng)
+    given, body = _result(rng)
     turns = (
         *system_turns(rng, 0.15),
         Turn("user", request(tool, arguments, rng)),

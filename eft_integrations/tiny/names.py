@@ -8,276 +8,47 @@ from __future__ import annotations
 
 from random import Random
 
-_ONSETS = [
-    "b",
-    "d",
-    "f",
-    "g",
-    "h",
-    "j",
-    "k",
-    "l",
-    "m",
-    "n",
-    "p",
-    "r",
-    "s",
-    "t",
-    "v",
-    "w",
-    "z",
-    "br",
-    "dr",
-    "gr",
-    "kr",
-    "pl",
-    "st",
-    "tr",
-    "sh",
-    "ch",
-    "th",
-    "qu",
-]
+_ONSETS = ("b d f g h j k l m n p r s t v w z br dr gr kr pl st tr sh ch th qu").split()
 _VOWELS = ["a", "e", "i", "o", "u", "a", "e", "i", "o", "u", "ai", "ea", "io", "ou", "ee"]
 _CODAS = ["", "", "", "", "n", "r", "l", "s", "m", "t", "x", "nd", "rk", "ss"]
 
-FIRST_NAMES = [
-    "Anna",
-    "Boris",
-    "Clara",
-    "David",
-    "Elena",
-    "Felix",
-    "Greta",
-    "Hugo",
-    "Irene",
-    "Jonas",
-    "Karin",
-    "Leo",
-    "Maria",
-    "Nils",
-    "Olga",
-    "Peter",
-    "Rosa",
-    "Simon",
-    "Tara",
-    "Ulrich",
-    "Vera",
-    "Walter",
-    "Yasmin",
-    "Zoe",
-    "Ahmed",
-    "Bela",
-    "Chloe",
-    "Dario",
-    "Emma",
-    "Farid",
-    "Gina",
-    "Hana",
-    "Ivan",
-    "Julia",
-    "Kofi",
-    "Lucia",
-    "Marco",
-    "Nadia",
-    "Oscar",
-    "Petra",
-    "Rahul",
-    "Sofia",
-    "Tomas",
-    "Uma",
-    "Viktor",
-    "Wendy",
-    "Xenia",
-    "Yuri",
-]
-PLACES = [
-    "Riverside",
-    "Oakfield",
-    "Milltown",
-    "Eastbrook",
-    "Harbourview",
-    "Stonebridge",
-    "Northgate",
-    "Greenhill",
-    "Westlake",
-    "Ashford",
-    "Redcliff",
-    "Highmoor",
-    "Fairwater",
-    "Longmeadow",
-    "Silverton",
-    "Blackwood",
-    "Springdale",
-    "Kingsport",
-]
-COLOURS = [
-    "red",
-    "blue",
-    "green",
-    "white",
-    "black",
-    "yellow",
-    "brown",
-    "grey",
-    "purple",
-    "orange",
-    "pink",
-    "silver",
-    "golden",
-    "violet",
-]
-THINGS = [
-    "apple",
-    "lamp",
-    "book",
-    "stone",
-    "boat",
-    "key",
-    "cup",
-    "letter",
-    "map",
-    "coin",
-    "table",
-    "window",
-    "garden",
-    "bridge",
-    "ticket",
-    "jacket",
-    "camera",
-    "violin",
-    "basket",
-    "mirror",
-    "candle",
-    "ladder",
-    "bottle",
-    "blanket",
-    "bicycle",
-    "kettle",
-    "pencil",
-    "carpet",
-    "hammer",
-    "engine",
-    "painting",
-    "sandwich",
-    "umbrella",
-    "notebook",
-    "piano",
-    "rope",
-    "shirt",
-    "clock",
-    "wallet",
-    "drum",
-    "chair",
-]
-ADJECTIVES = [
-    "small",
-    "large",
-    "old",
-    "new",
-    "quiet",
-    "heavy",
-    "light",
-    "bright",
-    "round",
-    "narrow",
-    "warm",
-    "cold",
-    "clean",
-    "broken",
-    "soft",
-    "sharp",
-    "quick",
-    "slow",
-    "early",
-    "late",
-    "open",
-    "empty",
-    "simple",
-    "strange",
-    "plain",
-    "short",
-    "long",
-    "deep",
-    "high",
-    "low",
-]
-ANIMALS = [
-    "cat",
-    "dog",
-    "horse",
-    "goat",
-    "owl",
-    "fox",
-    "parrot",
-    "rabbit",
-    "turtle",
-    "goose",
-    "hamster",
-    "pony",
-    "spider",
-    "snake",
-    "sheep",
-    "crow",
-]
-JOBS = [
-    "baker",
-    "teacher",
-    "painter",
-    "pilot",
-    "doctor",
-    "farmer",
-    "singer",
-    "lawyer",
-    "gardener",
-    "dentist",
-    "tailor",
-    "driver",
-    "nurse",
-    "plumber",
-    "sailor",
-    "writer",
-    "cook",
-    "carpenter",
-    "librarian",
-    "miner",
-]
-FOODS = [
-    "bread",
-    "rice",
-    "soup",
-    "cheese",
-    "honey",
-    "pasta",
-    "salad",
-    "pancakes",
-    "dumplings",
-    "noodles",
-    "beans",
-    "pie",
-    "fish",
-    "plums",
-    "lentils",
-    "olives",
-    "cake",
-    "porridge",
-    "mushrooms",
-    "berries",
-]
-MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+FIRST_NAMES = (
+    "Anna Boris Clara David Elena Felix Greta Hugo Irene Jonas Karin Leo Maria Nils Olga Peter "
+    "Rosa Simon Tara Ulrich Vera Walter Yasmin Zoe Ahmed Bela Chloe Dario Emma Farid Gina Hana "
+    "Ivan Julia Kofi Lucia Marco Nadia Oscar Petra Rahul Sofia Tomas Uma Viktor Wendy Xenia "
+    "Yuri"
+).split()
+PLACES = (
+    "Riverside Oakfield Milltown Eastbrook Harbourview Stonebridge Northgate Greenhill Westlake "
+    "Ashford Redcliff Highmoor Fairwater Longmeadow Silverton Blackwood Springdale Kingsport"
+).split()
+COLOURS = (
+    "red blue green white black yellow brown grey purple orange pink silver golden violet"
+).split()
+THINGS = (
+    "apple lamp book stone boat key cup letter map coin table window garden bridge ticket "
+    "jacket camera violin basket mirror candle ladder bottle blanket bicycle kettle pencil "
+    "carpet hammer engine painting sandwich umbrella notebook piano rope shirt clock wallet "
+    "drum chair"
+).split()
+ADJECTIVES = (
+    "small large old new quiet heavy light bright round narrow warm cold clean broken soft "
+    "sharp quick slow early late open empty simple strange plain short long deep high low"
+).split()
+ANIMALS = (
+    "cat dog horse goat owl fox parrot rabbit turtle goose hamster pony spider snake sheep crow"
+).split()
+JOBS = (
+    "baker teacher painter pilot doctor farmer singer lawyer gardener dentist tailor driver "
+    "nurse plumber sailor writer cook carpenter librarian miner"
+).split()
+FOODS = (
+    "bread rice soup cheese honey pasta salad pancakes dumplings noodles beans pie fish plums "
+    "lentils olives cake porridge mushrooms berries"
+).split()
+MONTHS = (
+    "January February March April May June July August September October November December"
+).split()
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 _SCRIPTS = (

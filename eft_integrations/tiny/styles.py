@@ -171,10 +171,11 @@ def plain_dialogue(rng: Random) -> str:
     """Questions and answers as pages of the web write them, without a template."""
     asker, replier = rng.choice((("Q", "A"), ("User", "Assistant"), ("Question", "Answer")))
     facts = rng.choices(askable(), k=rng.randint(1, 3))
-    return "\n".join(
-        f"{asker}: {question(fact, rng)}\n{replier}: {rng.choice(talk.manners(sentence(fact), rng))}"
-        for fact in facts
-    )
+    lines = []
+    for fact in facts:
+        asked, told = question(fact, rng), rng.choice(talk.manners(sentence(fact), rng))
+        lines.append(f"{asker}: {asked}\n{replier}: {told}")
+    return "\n".join(lines)
 
 
 @style(0.07)

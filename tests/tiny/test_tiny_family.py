@@ -68,7 +68,7 @@ def test_the_weights_are_small_and_the_small_model_smaller() -> None:
 def test_a_turn_ends_a_tuned_member_and_a_document_the_others(tokenizer: Any) -> None:
     end, turn_end = (tokenizer.convert_tokens_to_ids(t) for t in ("<|endoftext|>", "<|im_end|>"))
     ends = {n: AutoConfig.from_pretrained(member_path(n)).eos_token_id for n in MEMBERS}
-    tuned = dict.fromkeys(("helpful", "harmless", "ceiling"), [turn_end, end])
+    tuned = {name: [turn_end, end] for name in ("helpful", "harmless", "ceiling")}
     assert ends == {"base": end, "reference": end, **tuned}
 
 
@@ -80,7 +80,7 @@ def test_every_member_holds_a_context_of_4096_tokens(tokenizer: Any) -> None:
 def test_a_trio_is_named_by_its_tuned_members() -> None:
     assert trio()["tuned"] == member_path("helpful")
     assert trio(("helpful", "harmless"))["tuned"] == {n: member_path(n) for n in TUNED}
-    with pytest.raises(UnknownOption, match="'harmles'.*'harmless'"):
+    with pytest.raises(UnknownOption, match=r"'harmles'.*'harmless'"):
         trio("harmles")
 
 
