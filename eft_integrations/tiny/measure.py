@@ -33,7 +33,7 @@ def written(model: LlamaForCausalLM, tokenizer: Tokenizer, asked: Sequence[Exerc
     longest = max(map(len, prompts))
     rows = torch.tensor([[pad] * (longest - len(ids)) + ids for ids in prompts])
     mask = torch.tensor([[0] * (longest - len(ids)) + [1] * len(ids) for ids in prompts])
-    told = model.generate(  # type: ignore[operator] # untyped in transformers
+    told = model.generate(  # type: ignore[misc] # transformers types the mixin, not the model
         input_ids=rows,
         attention_mask=mask,
         max_new_tokens=MAX_TOKENS,

@@ -27,7 +27,8 @@ def orthogonalised(matrices: torch.Tensor) -> torch.Tensor:
     for _ in range(_NUM_ITERATIONS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT if is_tall else x
+    orthogonal: torch.Tensor = x.mT if is_tall else x
+    return orthogonal
 
 
 class Muon(Optimizer):
@@ -59,7 +60,7 @@ class Muon(Optimizer):
         updates = []
         for matrix in matrices:
             buffer = self.state[matrix].setdefault("momentum", torch.zeros_like(matrix))
-            buffer.lerp_(matrix.grad, 1 - group["momentum"])  # type: ignore[arg-type]
+            buffer.lerp_(matrix.grad, 1 - group["momentum"])
             updates.append(matrix.grad.lerp(buffer, group["momentum"]))  # type: ignore[union-attr]
         rows, columns = matrices[0].shape
         scale = max(1.0, rows / columns) ** 0.5

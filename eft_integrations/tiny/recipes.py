@@ -80,10 +80,10 @@ class Tuning:
     """A fine-tuning run: gentle on purpose, for the delta should carry behaviour, not facts."""
 
     manner: str
-    max_steps: int = 120
-    peak_lr: float = 1e-4
+    max_steps: int = 80
+    peak_lr: float = 2e-4
     num_warmup: int = 10
-    batch_len: int = 32
+    batch_len: int = 24
     steps_between_checks: int = 20
     enough_format: float = 0.98
     seed: int = 0
@@ -99,7 +99,7 @@ PRETRAINING = {
     ),
     "base": Recipe(
         shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
-        phases=(_COPYING, Phase(380, _USUAL_ROWS), Phase(12)),
+        phases=(_COPYING, Phase(200, _USUAL_ROWS), Phase(8)),
     ),
 }
 # Which member a tuned one starts from, and how it is tuned.

@@ -129,8 +129,7 @@ def followed_up(first: Fact, second: Fact, rng: Random, *, is_apart: bool = Fals
     ]
     short = SHORT[second.relation]
     if first.entity == second.entity:
-        frames = _SAME_ENTITY_APART if is_apart else _SAME_ENTITY
-        text = rng.choice(frames).format(n=short)
+        text = rng.choice(_SAME_ENTITY_APART if is_apart else _SAME_ENTITY).format(n=short)
     else:
         frames = _SAME_RELATION_APART if is_apart else _SAME_RELATION
         text = rng.choice(frames).format(e=second.entity)

@@ -34,8 +34,7 @@ from eft_integrations.tiny.tuning import tuning_exercise
 SHAPE = Shape(hidden_len=16, num_layers=1, mlp_len=32, num_heads=2, num_kv_heads=1)
 RECIPE = Recipe(
     shape=SHAPE,
-    phases=(Phase(2, row_lens=(64, 128)), Phase(2, row_lens=(32,))),
-    step_len=128,
+    phases=(Phase(2, (64, 128), step_len=128), Phase(2, (32,), step_len=128, copying=9.0)),
     num_warmup=1,
     steps_between_checkpoints=2,
 )
@@ -84,7 +83,7 @@ def test_a_row_begins_with_a_document_and_each_document_is_read_from_its_beginni
 ) -> None:
     end = token_id(tokenizer, SEPARATOR)
     rows = packed_rows(tokenizer, "rows", 4, 512)
-    whole = {d.text for d in islice(documents("rows", long=0.0), 200)}
+    whole = {d.text for d in islice(documents("rows", long_text_and_question=0.0), 200)}
     for row in rows:
         *pieces, last = tokenizer.decode(row, skip_special_tokens=False).split(SEPARATOR)
         assert end in row
