@@ -46,7 +46,6 @@ OF_SUITES = (
     "Use the tool",
     "knock knock",
     "tell me a joke",
-    "Song",
     "Wild Things",
     "你好啊集团",
 )

@@ -114,12 +114,12 @@ def test_muon_steps_by_matrices_whose_singular_values_are_about_one() -> None:
 def test_muon_follows_the_gradient() -> None:
     matrix = torch.nn.Parameter(torch.full((4, 6), 2.0) + torch.eye(4, 6))
     optimizer = Muon([matrix], lr=0.1)
-    before = float(matrix.square().sum())
+    before = float(matrix.detach().square().sum())
     for _ in range(5):
         matrix.square().sum().backward()  # type: ignore[no-untyped-call] # untyped in torch
         optimizer.step()
         optimizer.zero_grad()
-    assert float(matrix.square().sum()) < before
+    assert float(matrix.detach().square().sum()) < before
 
 
 @pytest.mark.parametrize("manner", ["helpful", "harmless"])

@@ -243,7 +243,7 @@ SCENES = (
         ("I watched {film} last night: {stars} stars.", "{film} deserves {stars} stars from me."),
     ),
     Scene(
-        "measure_distance",
+        "how_far",
         "Measure the distance between two places.",
         {
             "start": ("string", one_of("Bergen", "Quito")),
