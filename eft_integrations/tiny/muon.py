@@ -44,7 +44,7 @@ class Muon(Optimizer):
     ) -> None:
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
-    # Ignored below: torch's own step also returns a loss, and only matrices with a gradient come here.
+    # Types ignored below: torch's own step may return a loss, and every matrix here has a gradient.
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """One step; matrices of one shape are made orthogonal together."""
