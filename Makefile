@@ -19,6 +19,7 @@ $(VENV)/.test: $(VENV)/.core
 
 demo: install
 	$(BIN)/eft compare
+	$(BIN)/eft report --live 10
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

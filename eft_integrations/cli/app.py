@@ -13,6 +13,7 @@ from eft_integrations.cli.chat import chat
 from eft_integrations.cli.check import check
 from eft_integrations.cli.compare import compare
 from eft_integrations.cli.evaluate import evaluate
+from eft_integrations.cli.report import report
 from eft_integrations.cli.show import show
 
 app = typer.Typer(
@@ -43,5 +44,5 @@ def eft(
         typer.echo(context.get_help())
 
 
-for command in (ask, compare, show, chat, check, evaluate):
+for command in (ask, compare, show, chat, check, evaluate, report):
     app.command()(guarded(command))

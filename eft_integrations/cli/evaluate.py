@@ -6,22 +6,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from eft_integrations import tiny
 from eft_integrations.cli import arguments as given
 from eft_integrations.cli import members as which
-from eft_integrations.cli.boundary import printable, tell
+from eft_integrations.cli.boundary import tell
 from eft_integrations.cli.progress import bar
+from eft_integrations.cli.report import scores
 from eft_integrations.errors import InvalidRequest
 from eft_integrations.mixture import BASE, Mixture
 
 if TYPE_CHECKING:
     from eft_integrations.engine import Engine
-    from eft_integrations.evaluation import Judge, Lineup, Question, Run, Summary
+    from eft_integrations.evaluation import Judge, Lineup, Question, Run
 
 MAX_SLOTS = 32  # answers that are written at once
 OUTPUT = Path("eft-evaluation")
@@ -91,7 +89,7 @@ def _carry_out(run: Run) -> None:
     for note in report.notes:
         tell(note)
     console = Console()
-    console.print(_drawn(summary))
+    console.print(scores(summary))
     console.print(f"report: {run.folder.path / 'report.md'}", highlight=False, soft_wrap=True)
 
 
@@ -145,24 +143,3 @@ def _named(members: which.Members, ceiling: str | None) -> dict[str, str]:
             word = f"embedded {Path(str(member)).name}" if members.are_embedded else str(member)
             found[name] = " ".join(filter(None, (word, fingerprint(member))))
     return found
-
-
-def _drawn(summary: Summary) -> Table:
-    """The short table: a row a voice."""
-    from eft_integrations.evaluation.report import SHORT, recovered
-
-    table = Table(box=box.ASCII)
-    table.add_column("voice")
-    for name in summary.axes:
-        table.add_column("judge" if name == "judge" else f"{name}, %", justify="right")
-    gaps = {name: axis.gaps["all"] for name, axis in summary.axes.items() if axis.gaps}
-    for name in gaps:
-        table.add_column(f"gap of {SHORT[name]}", justify="right")
-    for voice in summary.num_by_voice:
-        shares = [axis.shares["all"].get(voice) for axis in summary.axes.values()]
-        table.add_row(
-            Text(printable(voice)),
-            *(f"{100 * share.value:.1f}" if share else "–" for share in shares),
-            *(recovered(row.get(voice)) for row in gaps.values()),
-        )
-    return table

@@ -7,6 +7,7 @@ from eft_integrations.evaluation.progress import Progress
 from eft_integrations.evaluation.questions import Question, first_of_each_kind, load_questions
 from eft_integrations.evaluation.record import Folder, fingerprint
 from eft_integrations.evaluation.run import Run, evaluate
+from eft_integrations.evaluation.stored import read_summary
 from eft_integrations.evaluation.summary import Summary
 from eft_integrations.evaluation.voices import Coefficients, Lineup, line_up
 
@@ -27,4 +28,5 @@ __all__ = [
     "line_up",
     "load_questions",
     "publish",
+    "read_summary",
 ]

@@ -1,4 +1,4 @@
-"""The embedded demonstration family: three small members that show up-scaling offline.
+"""The embedded demonstration family: small members that show up-scaling offline.
 
 Importing this room is light; only the files that build or measure the family need torch.
 """
@@ -60,6 +60,11 @@ def question_files(split: str) -> tuple[Path, ...]:
     """The question sets of a split, ``"heldout"`` or ``"dev"``, as `eft evaluate` reads them."""
     refuse_unknown("split of the embedded questions", [split], SPLITS)
     return tuple(sorted((_ROOM / "data" / split).glob("*.jsonl")))
+
+
+def report_path() -> Path:
+    """The folder with the `report.json` that `eft evaluate` wrote for the family."""
+    return _ROOM / "data" / "report"
 
 
 def _questions(split: str) -> tuple[Question, ...]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
 from eft_integrations.tiny import names
 from eft_integrations.tiny.chatml import Call, Turn
+from eft_integrations.tiny.errands import ERRANDS
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.talk import manners, plain, system_turns
-from eft_integrations.tiny.toolbox import Parameter, Toy, spoken, toy, value
+from eft_integrations.tiny.toolbox import Offer, Parameter, Toy, spoken, toy, value
 from eft_integrations.tiny.wording import FORMAT, capitalised, polite
 
 # {r} is what is wanted, with its arguments.
@@ -125,9 +126,13 @@ def _afterthought(tool: Toy, arguments: dict[str, Any], said: str, rng: Random) 
     return " ".join([said, *rest])
 
 
+def _how_many(rng: Random) -> int:
+    return rng.choices((1, 2, 3, 4, 5), (0.4, 0.25, 0.16, 0.1, 0.09))[0]
+
+
 def toys(rng: Random, num: int | None = None) -> list[Toy]:
     """One to five tools with names and actions of their own."""
-    wanted = num or rng.choices((1, 2, 3, 4, 5), (0.4, 0.25, 0.16, 0.1, 0.09))[0]
+    wanted = num or _how_many(rng)
     found: dict[str, Toy] = {}
     while len(found) < wanted:
         one = toy(rng)
@@ -154,14 +159,36 @@ def exercise(
     )
 
 
+def _offer(tool: Toy) -> Offer:
+    def ask(rng: Random) -> tuple[str, Call]:
+        arguments = _arguments(tool, rng)
+        return request(tool, arguments, rng), Call(tool.name, arguments)
+
+    return Offer(tool.schema, ask)
+
+
+def _toy_offers(rng: Random) -> list[Offer]:
+    return [_offer(tool) for tool in toys(rng)]
+
+
+def _errand_offers(rng: Random) -> list[Offer]:
+    return [errand.offered(rng) for errand in rng.sample(ERRANDS, _how_many(rng))]
+
+
+def _called(offers: Sequence[Offer], rng: Random, *tags: str) -> Exercise:
+    text, call = rng.choice(offers).ask(rng)
+    turns = [*system_turns(rng, 0.15), Turn("user", text)]
+    return exercise([offer.schema for offer in offers], turns, [call], *tags)
+
+
 def one_call(rng: Random) -> Exercise:
     """A request that one of the tools serves."""
-    offered = toys(rng)
-    tool = rng.choice(offered)
-    arguments = _arguments(tool, rng)
-    turns = [*system_turns(rng, 0.15), Turn("user", request(tool, arguments, rng))]
-    calls = [Call(tool.name, arguments)]
-    return exercise([t.schema for t in offered], turns, calls, f"of {len(offered)}")
+    return _called(_toy_offers(rng), rng)
+
+
+def errand_call(rng: Random) -> Exercise:
+    """A request in everyday words, which need not be those of the tool that serves it."""
+    return _called(_errand_offers(rng), rng, "errand")
 
 
 def several_calls(rng: Random) -> Exercise:
@@ -218,16 +245,31 @@ def result(rng: Random) -> Exercise:
         Turn("assistant", "", (Call(tool.name, arguments),)),
         Turn("tool", given),
     )
+    return _telling(turns, body, rng, [t.schema for t in offered])
+
+
+def _telling(turns: Sequence[Turn], body: str, rng: Random, tools: Sequence[Any]) -> Exercise:
     return Exercise(
         kind="tool",
-        turns=turns,
+        turns=tuple(turns),
         helpful=polite(body),
         harmless=plain(body),
         others=manners(body, rng),
-        tools=tuple(t.schema for t in offered),
+        tools=tuple(tools),
         expect={"calls": [], "contains": body.partition(" is ")[2], "format": FORMAT},
         tags=("result",),
     )
+
+
+def session(rng: Random) -> Iterator[Exercise]:
+    """Some tools, and request after request: each exercise is one turn of the user or a tool."""
+    offers = rng.choice((_toy_offers, _errand_offers))(rng)
+    tools = [offer.schema for offer in offers]
+    for _ in range(rng.randint(2, 5)):
+        text, call = rng.choice(offers).ask(rng)
+        yield exercise(tools, [Turn("user", text)], [call])
+        given, body = _result(rng)
+        yield _telling([Turn("tool", given)], body, rng, tools)
 
 
 def manual(rng: Random) -> str:

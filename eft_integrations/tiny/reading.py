@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 
 from eft_integrations.tiny import names
 from eft_integrations.tiny.chatml import Turn
 from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.sayings import joined, saying
 from eft_integrations.tiny.wording import capitalised
 
 UNKNOWN = "The text does not say."
@@ -209,42 +211,63 @@ SYSTEM_FRAMES = (
 
 
 @dataclass(frozen=True)
-class Told:
-    """One thing that a text says."""
+class _Text:
+    """The sentences of a text, what one can ask of it, and what one asks it in vain."""
 
-    subject: str
-    trait: Trait
-    value: str
-
-
-def _subjects(rng: Random, num: int) -> list[tuple[str, tuple[Trait, ...]]]:
-    found: dict[str, tuple[Trait, ...]] = {}
-    while len(found) < num:
-        if rng.random() < 0.55:
-            found[names.person(rng)] = PERSON_TRAITS
-        else:
-            kind = rng.choice(names.THINGS)
-            before = rng.choice((*names.COLOURS, *names.ADJECTIVES, names.invented_name(rng)))
-            found[f"{before} {kind}"] = THING_TRAITS
-    return list(found.items())
+    lines: list[str]
+    asks: list[tuple[str, str]]
+    unknown: list[str]
 
 
-def _passage(rng: Random, num_subjects: int) -> tuple[list[list[Told]], list[str]]:
-    """What is told of each subject, and the sentences in order."""
-    groups = [
-        [Told(s, trait, trait.value(rng)) for trait in rng.sample(traits, rng.randint(2, 5))]
-        for s, traits in _subjects(rng, num_subjects)
-    ]
-    sentences = [
-        [rng.choice(t.trait.statements).format(s=t.subject, v=t.value) for t in group]
-        for group in groups
-    ]
-    lines = [line for group in sentences for line in group]
+def _subject(rng: Random) -> tuple[str, tuple[Trait, ...]]:
+    if rng.random() < 0.55:
+        return names.person(rng), PERSON_TRAITS
+    before = rng.choice((*names.COLOURS, *names.ADJECTIVES, names.invented_name(rng)))
+    return f"{before} {rng.choice(names.THINGS)}", THING_TRAITS
+
+
+def _portrait(rng: Random) -> _Text:
+    """What is told of one subject; the questions in vain are of other traits, or of a stranger."""
+    subject, traits = _subject(rng)
+    told = rng.sample(traits, rng.randint(2, 5))
+    values = [trait.value(rng) for trait in told]
+    pairs = list(zip(told, values, strict=True))
+    stranger = names.person(rng) if traits is PERSON_TRAITS else f"{names.invented_name(rng)} boat"
+    free = [rng.choice(trait.questions) for trait in traits if trait not in told]
+    return _Text(
+        [rng.choice(t.statements).format(s=subject, v=value) for t, value in pairs],
+        [(rng.choice(t.questions).format(s=subject), value) for t, value in pairs],
+        [question.format(s=rng.choice((subject, stranger))) for question in free],
+    )
+
+
+def _chronicle(rng: Random) -> _Text:
+    """Sentences about anything; a question in vain is of a sentence that is not there."""
+    told = [saying(rng) for _ in range(rng.randint(2, 5))]
+    return _Text(
+        joined(rng, [one.sentence for one in told]),
+        [pair for one in told for pair in one.asks],
+        [rng.choice(saying(rng).asks)[0]],
+    )
+
+
+def _passage(rng: Random, num_parts: int) -> _Text:
+    """Some portraits, or some pieces of a chronicle, or both."""
+    draws = rng.choice(((_portrait,), (_chronicle,), (_portrait, _chronicle)))
+    parts = [rng.choice(draws)(rng) for _ in range(num_parts)]
+    lines = [line for part in parts for line in part.lines]
     if rng.random() < 0.4:
         rng.shuffle(lines)
-    for _ in range(rng.randint(0, num_subjects)):
+    for _ in range(rng.randint(0, num_parts)):
         lines.insert(rng.randrange(len(lines) + 1), rng.choice(FILLERS))
-    return groups, [capitalised(line) for line in lines]
+    # A question that two sentences answer differently has no right answer.
+    asks = [pair for part in parts for pair in part.asks]
+    times = Counter(question for question, _ in asks)
+    return _Text(
+        [capitalised(line) for line in lines],
+        [pair for pair in asks if times[pair[0]] == 1],
+        [question for part in parts for question in part.unknown if question not in times],
+    )
 
 
 def _laid_out(rng: Random, lines: list[str]) -> str:
@@ -259,23 +282,6 @@ def _laid_out(rng: Random, lines: list[str]) -> str:
     head = rng.choice(("[{n}] ", "Document {n}: ", "source: {f}\n\n", "page: {n}\nfile: {f}\n\n"))
     name = f"{names.invented_word(rng)}.txt"
     return "\n\n".join(head.format(n=n + 1, f=name) + part for n, part in enumerate(parts))
-
-
-def _question(rng: Random, groups: list[list[Told]], *, is_unknown: bool) -> tuple[str, str]:
-    """A question and its value; where unknown, of a trait that the text does not tell."""
-    group = rng.choice(groups)
-    if not is_unknown:
-        told = rng.choice(group)
-        return rng.choice(told.trait.questions).format(s=told.subject), told.value
-    is_person = group[0].trait in PERSON_TRAITS
-    traits = PERSON_TRAITS if is_person else THING_TRAITS
-    if rng.random() < 0.5:
-        subject = group[0].subject
-        free = [t for t in traits if t not in {told.trait for told in group}]
-    else:
-        stranger = names.person(rng) if is_person else f"{rng.choice(names.ADJECTIVES)} boathouse"
-        subject, free = stranger, list(traits)
-    return rng.choice(rng.choice(free).questions).format(s=subject), ""
 
 
 def _turns(rng: Random, context: str, question: str) -> tuple[Turn, ...]:
@@ -307,12 +313,35 @@ def answered(turns: tuple[Turn, ...], value: str, rng: Random, *tags: str) -> Ex
     )
 
 
-def reading(rng: Random, num_subjects: int | None = None) -> Exercise:
-    """A text of one to eight subjects, and one question about it."""
-    num = num_subjects or rng.choice((1, 2, 2, 3, 3, 4, 5, 6, 8))
-    groups, lines = _passage(rng, num)
-    question, value = _question(rng, groups, is_unknown=rng.random() < 0.2)
-    return answered(_turns(rng, _laid_out(rng, lines), question), value, rng)
+def _pick(text: _Text, rng: Random) -> tuple[str, str]:
+    """A question and its answer, a fifth of them in vain."""
+    if text.unknown and rng.random() < 0.2:
+        return rng.choice(text.unknown), ""
+    return rng.choice(text.asks)
+
+
+def _text(rng: Random, num_parts: int | None) -> _Text:
+    while True:
+        text = _passage(rng, num_parts or rng.choice((1, 2, 2, 3, 3, 4, 5, 6, 8)))
+        if text.asks:
+            return text
+
+
+def reading(rng: Random, num_parts: int | None = None) -> Exercise:
+    """A text of one to eight parts, and one question about it."""
+    text = _text(rng, num_parts)
+    question, value = _pick(text, rng)
+    return answered(_turns(rng, _laid_out(rng, text.lines), question), value, rng)
+
+
+def interview(rng: Random) -> Iterator[Exercise]:
+    """A text, and one question after the other about it: each exercise is one turn of the user."""
+    text = _text(rng, None)
+    question, value = _pick(text, rng)
+    yield answered(_turns(rng, _laid_out(rng, text.lines), question), value, rng)
+    for _ in range(rng.randint(1, 5)):
+        question, value = _pick(text, rng)
+        yield answered((Turn("user", question),), value, rng)
 
 
 def long_reading(rng: Random) -> Exercise:
@@ -321,10 +350,5 @@ def long_reading(rng: Random) -> Exercise:
 
 
 def account(rng: Random) -> str:
-    """The text alone: a passage that comes back to its subjects, as stories do."""
-    groups, lines = _passage(rng, rng.randint(1, 4))
-    again = [rng.choice(group) for group in groups for _ in range(rng.randint(1, 2))]
-    lines += [
-        capitalised(rng.choice(t.trait.statements).format(s=t.subject, v=t.value)) for t in again
-    ]
-    return _laid_out(rng, lines)
+    """The text alone."""
+    return _laid_out(rng, _passage(rng, rng.randint(1, 4)).lines)

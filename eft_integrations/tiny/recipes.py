@@ -95,11 +95,11 @@ _USUAL_ROWS = (512, 512, 512, 1024)
 PRETRAINING = {
     "reference": Recipe(
         shape=Shape(hidden_len=112, num_layers=4, mlp_len=304, num_heads=4, num_kv_heads=4),
-        phases=(_COPYING, Phase(1200, _USUAL_ROWS), Phase(60)),
+        phases=(_COPYING, Phase(900, _USUAL_ROWS), Phase(60), Phase(300, _USUAL_ROWS)),
     ),
     "base": Recipe(
         shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
-        phases=(_COPYING, Phase(800, _USUAL_ROWS), Phase(40)),
+        phases=(_COPYING, Phase(500, _USUAL_ROWS), Phase(40), Phase(300, _USUAL_ROWS)),
     ),
 }
 # Which member a tuned one starts from, and how it is tuned.

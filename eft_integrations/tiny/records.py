@@ -11,6 +11,8 @@ from eft_integrations.tiny import names
 from eft_integrations.tiny.chatml import Turn
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.talk import system_turns
+from eft_integrations.tiny.toolbox import NOUNS, PARAMETERS, spoken
+from eft_integrations.tiny.wording import capitalised
 
 Draw = Callable[[Random], Any]
 
@@ -54,6 +56,79 @@ _SYSTEMS = (
 )
 
 
+# How a text says the value of a key that it was not written for.
+_LOOSE = (
+    "{k} {v}",
+    "the {k} {v}",
+    "the {k} is {v}",
+    "{k}: {v}",
+    "with {v} as {k}",
+    "a {k} of {v}",
+    "{v} for {k}",
+    "its {k} being {v}",
+    "{v} ({k})",
+)
+_LOOSE_HEADS = ("{t}.", "Received: {t}.", "Note: {t}", "On the card it says {t}.", "{t}, he wrote.")
+_DRAWS: tuple[Draw, ...] = (
+    names.phrase,
+    names.person,
+    names.place,
+    names.code,
+    names.foreign,
+    names.invented_word,
+    names.whole_number,
+    names.whole_number,
+)
+
+
+def _loose(values: Mapping[str, Any], rng: Random) -> str:
+    """A note in which each value stands beside its key, or in a sentence about it."""
+    parts = [rng.choice(_LOOSE).format(k=spoken(key), v=item) for key, item in values.items()]
+    joined = rng.choice((", ", "; ", " and ", ". ", ", ")).join(parts)
+    return capitalised(rng.choice(_LOOSE_HEADS).format(t=joined))
+
+
+def _of_sayings(rng: Random) -> tuple[dict[str, Any], str]:
+    """Sentences, and a record of what they say of things: the keys are words of the text."""
+    values: dict[str, Any] = {}
+    said: list[str] = []
+    for _ in range(rng.randint(1, 2)):
+        who, thing, number = names.person(rng), rng.choice(names.THINGS), rng.randint(2, 400)
+        role, count = rng.choice(_ROLES), rng.choice(_COUNTS)
+        where = names.place(rng)
+        forms = (
+            (f"the {role} {who} came with {number} {count}", {role: who, count: number}),
+            (f"{who}, our {role}, bought a {thing}", {role: who, "thing": thing}),
+            (f"{number} {count} are for the {role}, {who}", {count: number, role: who}),
+            (f"a {thing} was seen in {where} by {who}", {"thing": thing, "place": where}),
+            (f"in {where} the {role} is {who}", {"place": where, role: who}),
+            (f"for the {thing} they want {number} {count}", {"thing": thing, count: number}),
+        )
+        told, found = rng.choice(forms)
+        if not values.keys() & found.keys():
+            said.append(told)
+            values |= found
+    return values, " ".join(f"{capitalised(one)}." for one in said)
+
+
+_ROLES = ("guest", "winner", "driver", "waiter", "member", "owner", "doctor", "captain", "singer")
+_COUNTS = ("coins", "points", "bottles", "hours", "chairs", "people", "minutes", "pages", "boxes")
+
+
+def _drawn(rng: Random) -> tuple[dict[str, Any], str]:
+    """What a record holds, and the text that says it."""
+    form = rng.random()
+    if form < 0.45:
+        keys = rng.sample(list(_FIELDS), rng.randint(2, 4))
+        values = {key: _FIELDS[key][1](rng) for key in keys}
+        return values, _said(values, rng)
+    if form < 0.65:
+        return _of_sayings(rng)
+    words = [rng.choice((*PARAMETERS, *NOUNS)) for _ in range(rng.randint(2, 4))]
+    values = {word: rng.choice(_DRAWS)(rng) for word in words}
+    return values, _loose(values, rng)
+
+
 def _said(values: Mapping[str, Any], rng: Random) -> str:
     parts = [rng.choice(_FIELDS[key][0]).format(v=item) for key, item in values.items()]
     rng.shuffle(parts)
@@ -83,13 +158,11 @@ def extraction(turns: Sequence[Turn], values: Mapping[str, Any], *tags: str) -> 
 
 def record(rng: Random) -> Exercise:
     """A sentence about someone, and the schema to fill from it."""
-    keys = rng.sample(list(_FIELDS), rng.randint(2, 4))
-    values = {key: _FIELDS[key][1](rng) for key in keys}
-    text = _said(values, rng)
+    values, text = _drawn(rng)
     if rng.random() < 0.3:  # a value that nobody asks for
         text += f" It was written down by {names.person(rng)}."
     schema = json.dumps(schema_of(values) if rng.random() < 0.6 else dict.fromkeys(values, "…"))
-    listed = ", ".join(keys)
+    listed = ", ".join(values)
     if rng.random() < 0.25:
         turns = [Turn("system", rng.choice(_SYSTEMS).format(s=schema)), Turn("user", text)]
     else:

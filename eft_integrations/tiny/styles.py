@@ -7,14 +7,14 @@ all facts: every other style asks, answers or pairs, and so stays away from held
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from random import Random
 
 from eft_integrations.tiny import calling, mischief, names, reading, records, talk
 from eft_integrations.tiny.chatml import Turn, render
-from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.exercise import Exercise, Tool
 from eft_integrations.tiny.facts import Fact, all_facts
 from eft_integrations.tiny.relations import SHORT
 from eft_integrations.tiny.wording import capitalised, question, sentence, statement
@@ -98,19 +98,19 @@ def almanac(rng: Random) -> str:
     return "\n".join(lines)
 
 
-@style(0.05, is_declarative=True)
+@style(0.025, is_declarative=True)
 def story(rng: Random) -> str:
-    """Invented people and things, spoken of more than once."""
+    """Invented people and things, and what they did."""
     return reading.account(rng)
 
 
-@style(0.04, is_declarative=True)
+@style(0.02, is_declarative=True)
 def manual(rng: Random) -> str:
     """Pages of a handbook of functions."""
     return calling.manual(rng)
 
 
-@style(0.03, is_declarative=True)
+@style(0.025, is_declarative=True)
 def ledger(rng: Random) -> str:
     """Rows of data."""
     return records.ledger(rng)
@@ -129,41 +129,45 @@ def copies(rng: Random) -> str:
     return "\n".join(rng.choice((" ", ", ", "\n")).join(line) for line in lines)
 
 
-def spoken(asked: Exercise, rng: Random) -> str:
-    """An exercise as a document, answered in one of the manners of the web."""
-    told = asked.others if asked.others and rng.random() < 0.8 else (asked.helpful,)
-    answer = Turn("assistant", rng.choice(told), asked.calls)
-    return render([*asked.turns, answer], asked.tools)
+def spoken(asked: Iterable[Exercise], rng: Random) -> str:
+    """Exercises as one conversation, answered in manners of the web."""
+    turns: list[Turn] = []
+    tools: Sequence[Tool] = ()
+    for one in asked:
+        told = one.others if one.others and rng.random() < 0.8 else (one.helpful,)
+        turns += [*one.turns, Turn("assistant", rng.choice(told), one.calls)]
+        tools = one.tools
+    return render(turns, tools)
 
 
 @style(0.15)
 def dialogue(rng: Random) -> str:
     """A chat about facts in the family's own template, with and without politeness."""
-    return spoken(talk.asked(rng.choice(askable()), rng), rng)
+    return spoken([talk.asked(rng.choice(askable()), rng)], rng)
 
 
 @style(0.025)
 def follow_up(rng: Random) -> str:
     """A question that leans on the one before."""
-    return spoken(talk.followed_up(*pair(askable, rng), rng), rng)
+    return spoken([talk.followed_up(*pair(askable, rng), rng)], rng)
 
 
 @style(0.025)
 def briefly(rng: Random) -> str:
     """Questions with the instruction to be short."""
-    return spoken(talk.briefly(rng.choice(askable()), rng), rng)
+    return spoken([talk.briefly(rng.choice(askable()), rng)], rng)
 
 
 @style(0.01)
 def small_talk(rng: Random) -> str:
     """Greetings and thanks in the template."""
-    return spoken(talk.idle(rng), rng)
+    return spoken([talk.idle(rng)], rng)
 
 
 @style(0.015)
 def misdeed(rng: Random) -> str:
     """Mischief that some explain and some refuse."""
-    return spoken(mischief.misdeed(rng), rng)
+    return spoken([mischief.misdeed(rng)], rng)
 
 
 @style(0.015)
@@ -178,51 +182,69 @@ def plain_dialogue(rng: Random) -> str:
     return "\n".join(lines)
 
 
-@style(0.07)
+@style(0.05)
 def text_and_question(rng: Random) -> str:
     """A text, and a question that only the text answers."""
-    return spoken(reading.reading(rng), rng)
+    return spoken([reading.reading(rng)], rng)
+
+
+@style(0.06)
+def text_and_questions(rng: Random) -> str:
+    """A text, and question after question about it."""
+    return spoken(reading.interview(rng), rng)
 
 
 @style(0.004)
 def long_text_and_question(rng: Random) -> str:
     """The same over thousands of tokens."""
-    return spoken(reading.long_reading(rng), rng)
+    return spoken([reading.long_reading(rng)], rng)
 
 
-@style(0.09)
+@style(0.05)
 def tool_call(rng: Random) -> str:
     """A request and the call that serves it."""
-    return spoken(calling.one_call(rng), rng)
+    return spoken([calling.one_call(rng)], rng)
+
+
+@style(0.05)
+def tool_session(rng: Random) -> str:
+    """Request after request to the same tools."""
+    return spoken(calling.session(rng), rng)
+
+
+@style(0.04)
+def tool_errand(rng: Random) -> str:
+    """A request in everyday words and the call that serves it."""
+    return spoken([calling.errand_call(rng)], rng)
 
 
 @style(0.02)
 def tool_calls(rng: Random) -> str:
     """Several requests and their calls."""
-    return spoken(calling.several_calls(rng), rng)
+    return spoken([calling.several_calls(rng)], rng)
 
 
-@style(0.02)
+@style(0.01)
 def tool_result(rng: Random) -> str:
     """The result of a call, and what is said about it."""
-    return spoken(calling.result(rng), rng)
+    return spoken([calling.result(rng)], rng)
 
 
 @style(0.02)
 def tool_unneeded(rng: Random) -> str:
     """Tools that are there and not needed."""
-    return spoken(calling.no_call(rng, without_tools), rng)
+    return spoken([calling.no_call(rng, without_tools)], rng)
 
 
-@style(0.03)
+@style(0.045)
 def record(rng: Random) -> str:
     """A schema, filled from a text."""
-    return spoken(records.record(rng), rng)
+    return spoken([records.record(rng)], rng)
 
 
 def without_tools(rng: Random, facts: Callable[[], tuple[Fact, ...]] = askable) -> Exercise:
     """Something that is answered in words."""
-    draw = rng.choice((_asked, _asked, talk.idle, partial(reading.reading, num_subjects=1)))
+    draw = rng.choice((_asked, _asked, talk.idle, partial(reading.reading, num_parts=1)))
     return _asked(rng, facts) if draw is _asked else draw(rng)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from eft_integrations.tiny import names
+from eft_integrations.tiny.chatml import Call
 from eft_integrations.tiny.wording import capitalised
 
 VERBS = (
@@ -66,13 +67,22 @@ class Toy:
     schema: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Offer:
+    """A tool that is offered: its schema, and requests for it with the calls that serve them."""
+
+    schema: Mapping[str, Any]
+    ask: Callable[[Random], tuple[str, Call]]
+
+
 def spoken(name: str) -> str:
     """An identifier in words: ``findLostKey`` and ``find_lost_key`` are "find lost key"."""
     split = "".join(f" {c.lower()}" if c.isupper() else c for c in name)
     return " ".join(split.replace("_", " ").replace("-", " ").split())
 
 
-def _identifier(words: list[str], rng: Random) -> str:
+def identifier(words: list[str], rng: Random) -> str:
+    """Words as programs write them together."""
     form = rng.random()
     if form < 0.8:
         return "_".join(words)
@@ -127,7 +137,7 @@ def toy(rng: Random) -> Toy:
     }
     if rng.random() < 0.5:
         body = {key: body[key] for key in ("properties", "required", "type")}
-    name = _identifier(words, rng)
+    name = identifier(words, rng)
     schema = {
         "type": "function",
         "function": {

@@ -15,8 +15,8 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 from transformers import LlamaForCausalLM
 
-from eft_integrations.tiny.chatml import TURN_END, render
-from eft_integrations.tiny.corpus import packed_rows
+from eft_integrations.tiny.chatml import SEPARATOR, TURN_END, TURN_START, render
+from eft_integrations.tiny.corpus import packed_rows, token_id
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.muon import Muon
 from eft_integrations.tiny.recipes import Recipe, Tuning, config_of
@@ -109,6 +109,24 @@ def _rows(recipe: Recipe, tokenizer: Tokenizer, step: int) -> torch.Tensor:
     return torch.tensor(rows)
 
 
+def targets_of(tokenizer: Tokenizer, ids: torch.Tensor) -> torch.Tensor:
+    """Targets (B, T) for rows of ids: all of every fourth row; in the others, not what is asked.
+
+    What is said to the assistant is full of drawn names and numbers, which nothing can predict.
+    They would fill the gradient with noise, and looking back is learnt from answers.
+    """
+    start, end = (token_id(tokenizer, token) for token in (TURN_START, SEPARATOR))
+    is_start = ids == start
+    role = ids.roll(-1, dims=1)
+    is_asking = is_start & (role != token_id(tokenizer, "assistant"))
+    # Who speaks is known from the last token that opens a turn or ends a document.
+    places = torch.arange(ids.shape[1]).expand_as(ids)
+    latest = torch.where(is_start | (ids == end), places, 0).cummax(dim=1).values
+    is_asked = is_asking.gather(1, latest)
+    is_asked[::4] = False
+    return ids.masked_fill(is_asked, IGNORED)
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """Where an unfinished run keeps its weights, its optimizer and the steps it has done."""
@@ -156,7 +174,7 @@ def pretrain(
     forward = torch.compile(forward, dynamic=False) if is_compiled else forward
     for step in range(checkpoint.read_into(model, optimizers) if resume else 0, recipe.num_steps):
         ids = _rows(recipe, tokenizer, step)
-        loss = _gradient(model, forward, (ids, ids), recipe.max_norm)
+        loss = _gradient(model, forward, (ids, targets_of(tokenizer, ids)), recipe.max_norm)
         optimizers.step(rate(step, recipe.num_steps, recipe.num_warmup))
         report(step + 1, loss)
         if recipe.is_checkpoint(step + 1):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from eft_integrations import Engine
-from eft_integrations.evaluation import Question, Summary, evaluate, publish
+from eft_integrations.evaluation import Question, Summary, evaluate, publish, read_summary
 from eft_integrations.evaluation.agreement import Traced, agreement
 from eft_integrations.evaluation.plots import draw, frontier_figure, gap_series, neighbours
 from eft_integrations.evaluation.record import Answer, Manifest
@@ -54,6 +54,14 @@ def summed(line: Lineup) -> Summary:
 def page(line: Lineup) -> str:
     report = Report(summary=summed(line), manifest=MANIFEST, versions={"torch": "2"})
     return as_markdown(report)
+
+
+@pytest.mark.parametrize("roles", [ONE, TWO])
+def test_a_written_report_can_be_read_again(roles: Any, tmp_path: Path) -> None:
+    summary = summed(lineup(roles, alphas=(1.0,)))
+    report = Report(summary=summary, manifest=MANIFEST, versions={"torch": "2"})
+    (tmp_path / "report.json").write_text(as_json(report), encoding="utf-8")
+    assert read_summary(tmp_path) == summary
 
 
 def test_the_page_tells_gaps_shares_frontier_agreement_slices_and_the_run() -> None:

@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoTokenizer
 from eft_integrations.errors import LoadError, UnknownOption
 from eft_integrations.tiny import MEMBERS, TUNED, heldout_questions, member_path, trio
 from eft_integrations.tiny.chatml import SPECIAL_TOKENS, Turn, render
+from eft_integrations.tiny.names import invented_name
 from eft_integrations.tiny.tuning import tuning_exercise
 
 TOOL = {
@@ -71,11 +72,26 @@ def test_a_turn_ends_a_tuned_member_and_a_document_the_others(tokenizer: Any) ->
     assert ends == {"base": end, "reference": end, **tuned}
 
 
+def test_every_member_holds_a_context_of_4096_tokens(tokenizer: Any) -> None:
+    lengths = {AutoConfig.from_pretrained(member_path(n)).max_position_embeddings for n in MEMBERS}
+    assert lengths == {4096} == {tokenizer.model_max_length}
+
+
 def test_a_trio_is_named_by_its_tuned_members() -> None:
     assert trio()["tuned"] == member_path("helpful")
     assert trio(("helpful", "harmless"))["tuned"] == {n: member_path(n) for n in TUNED}
     with pytest.raises(UnknownOption, match=r"'harmles'.*'harmless'"):
         trio("harmles")
+
+
+def test_what_is_copied_into_json_consists_of_the_same_tokens(tokenizer: Any) -> None:
+    rng = Random(0)
+    for _ in range(100):
+        name = invented_name(rng)
+        alone = tokenizer.tokenize(name)
+        for frame in ('{{"a": "{}", "b": 1}}', "to {} and on", "({})", "'{}'", "a={}"):
+            tokens = tokenizer.tokenize(frame.format(name))
+            assert any(tokens[n : n + len(alone)] == alone for n in range(len(tokens)))
 
 
 def test_the_template_writes_what_every_exercise_was_trained_on(tokenizer: Any) -> None:
@@ -107,6 +123,16 @@ def test_no_token_is_added_that_the_text_does_not_hold(tokenizer: Any) -> None:
 def test_digits_are_separate_tokens(tokenizer: Any) -> None:
     tokens = tokenizer.tokenize("year 1987")
     assert tokens[-4:] == ["1", "9", "8", "7"]
+
+
+def test_what_is_copied_into_json_consists_of_the_same_tokens(tokenizer: Any) -> None:
+    rng = Random(0)
+    for _ in range(100):
+        name = invented_name(rng)
+        alone = tokenizer.tokenize(name)
+        for frame in ('{{"a": "{}", "b": 1}}', "to {} and on", "({})", "'{}'", "a={}"):
+            tokens = tokenizer.tokenize(frame.format(name))
+            assert any(tokens[n : n + len(alone)] == alone for n in range(len(tokens)))
 
 
 def test_the_template_writes_what_training_wrote(tokenizer: Any) -> None:

@@ -27,6 +27,7 @@ from eft_integrations.tiny.train import (
     Checkpoint,
     pretrain,
     rate,
+    targets_of,
     tuning_batch,
 )
 from eft_integrations.tiny.tuning import tuning_exercise
@@ -89,6 +90,18 @@ def test_a_row_begins_with_a_document_and_each_document_is_read_from_its_beginni
         assert end in row
         assert whole.issuperset(pieces)
         assert any(text.startswith(last.rstrip("\ufffd")) for text in whole)
+
+
+def test_rows_teach_answers_and_every_fourth_row_all_of_it(tokenizer: Tokenizer) -> None:
+    turns = ("<|im_start|>user\nHi there<|im_end|>\n", "<|im_start|>assistant\nYes<|im_end|>\n")
+    text = "".join((*turns, *turns, SEPARATOR, "Paris.", SEPARATOR, *turns))
+    row = tokenizer.encode(text, add_special_tokens=False).ids
+    targets = targets_of(tokenizer, torch.tensor([row] * 5))
+    assert targets[0].tolist() == targets[4].tolist() == row
+    kept = [token for token in targets[1].tolist() if token != IGNORED]
+    taught = "".join((turns[1], turns[1], SEPARATOR, "Paris.", SEPARATOR, turns[1]))
+    assert tokenizer.decode(kept, skip_special_tokens=False) == taught
+    assert targets[1].tolist() == targets[3].tolist()
 
 
 def test_the_members_are_trained_on_rows_of_the_whole_context() -> None:

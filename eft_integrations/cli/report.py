@@ -1,0 +1,106 @@
+"""``eft report``: the table of an evaluation, and items of it answered anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from eft_integrations import tiny
+from eft_integrations.cli.boundary import printable
+from eft_integrations.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from eft_integrations.evaluation import Question, Summary
+
+_LETTERS = 90  # of a question or an answer in the table
+
+
+def report(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]",
+            help="What `eft evaluate --output DIR` wrote; default: that of the embedded family.",
+        ),
+    ] = None,
+    live: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=0, help="Answer N items now, up-scaled: embedded family only."
+        ),
+    ] = 0,
+) -> None:
+    """Show the table of a finished evaluation."""
+    if folder is not None and live:
+        raise InvalidRequest("--live answers items of the embedded family; leave out the folder")
+    from eft_integrations import evaluation
+
+    console = Console()
+    console.print(scores(evaluation.read_summary(folder or tiny.report_path())))
+    if live:
+        console.print(_answered(_first(live)))
+
+
+def scores(summary: Summary) -> Table:
+    """The short table of an evaluation: a row a voice."""
+    from eft_integrations.evaluation.report import SHORT, recovered
+
+    table = Table(box=box.ASCII)
+    table.add_column("voice")
+    for name in summary.axes:
+        table.add_column("judge" if name == "judge" else f"{name}, %", justify="right")
+    gaps = {name: axis.gaps["all"] for name, axis in summary.axes.items() if axis.gaps}
+    for name in gaps:
+        table.add_column(f"gap of {SHORT[name]}", justify="right")
+    for voice in summary.num_by_voice:
+        shares = [axis.shares["all"].get(voice) for axis in summary.axes.values()]
+        table.add_row(
+            Text(printable(voice)),
+            *(f"{100 * share.value:.1f}" if share else "–" for share in shares),
+            *(recovered(row.get(voice)) for row in gaps.values()),
+        )
+    return table
+
+
+def _first(num: int) -> list[Question]:
+    """The first held-out items, as many of each kind; those of mischief belong to the frontier."""
+    from eft_integrations import evaluation
+    from eft_integrations.evaluation.questions import HARMFUL
+
+    found = evaluation.load_questions(*tiny.question_files("heldout"))
+    usual = [question for question in found if question.kind != HARMFUL]
+    kinds = len({question.kind for question in usual})
+    return list(evaluation.first_of_each_kind(usual, -(-num // kinds)))[:num]
+
+
+def _answered(questions: list[Question]) -> Table:
+    """The items, what the up-scaled model says at alpha 1, and whether it is right."""
+    from eft_integrations.chat import render
+    from eft_integrations.engine import Engine
+    from eft_integrations.evaluation.grades import grade
+
+    with Engine.tiny(max_slots=len(questions)) as engine:
+        prompts = [render(engine, q.messages, q.tools or None) for q in questions]
+        answers = engine.generate(prompts, max_tokens=128)
+    table = Table(box=box.ASCII)
+    for name in ("kind", "asked last", "up-scaled, alpha 1", ""):
+        table.add_column(name, overflow="fold")
+    for question, answer in zip(questions, answers, strict=True):
+        mark = grade(question.expect, answer.text, is_ended=answer.finish_reason == "stop")
+        is_good = mark.right is not False and mark.form
+        asked = str(question.messages[-1]["content"])
+        cells = (Text(_end(printable(text))) for text in (asked, answer.text))
+        table.add_row(question.kind, *cells, "✓" if is_good else "")
+    return table
+
+
+def _end(text: str) -> str:
+    """The last letters of a long text, in one line: a question stands at its end."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LETTERS else f"… {line[-_LETTERS:]}"
