@@ -63,7 +63,7 @@ def render(
     given = _checked_templates(engine, {} if templates is None else templates)
     wanted = {**dict.fromkeys(roles, default), **given}
     _refuse_malformed(messages)
-    asked = _Conversation(list(messages), _schemas(tools), add_generation_prompt)
+    asked = _Conversation(list(messages), schemas(tools), add_generation_prompt)
     rendered = {
         choice: _encoded(engine, choice, asked) for choice in dict.fromkeys(wanted.values())
     }
@@ -165,7 +165,7 @@ def _checked_templates(engine: Engine, templates: Mapping[str, str]) -> Mapping[
     return templates
 
 
-def _schemas(tools: Sequence[Tool] | None) -> list[Any] | None:
+def schemas(tools: Sequence[Tool] | None) -> list[Any] | None:
     """Functions as the JSON schemas that templates write, so that their texts are guarded too."""
     if tools is None:
         return None
