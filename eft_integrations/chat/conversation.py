@@ -13,7 +13,7 @@ from eft_integrations.chat.dialects.choice import dialect_named, dialect_of
 from eft_integrations.chat.events import ChatEvent
 from eft_integrations.chat.grammar import Form, lark
 from eft_integrations.chat.reader import THINK, THINK_END, Reader, read
-from eft_integrations.chat.template import Message, Tool, render, schemas
+from eft_integrations.chat.template import Message, Tool, refuse_malformed, render, schemas
 from eft_integrations.engine import Engine
 from eft_integrations.errors import InvalidRequest, refuse_unknown
 from eft_integrations.request import Generation, TokenEvent
@@ -50,6 +50,7 @@ class ChatRequest:
             raise InvalidRequest(
                 f"response_format must be a JSON schema, got {self.response_format!r}"
             )
+        refuse_malformed(self.messages)
         tools = [_function(tool) for tool in schemas(self.tools) or []]
         names = [tool["name"] for tool in tools]
         refuse_unknown("tool in tool_choice", [self.tool_choice], [*CHOICES, *names])
@@ -161,6 +162,9 @@ def _rendered(
 ) -> dict[str, list[int]]:
     """The prompts; where the template refuses the turns, those of repaired ones."""
     messages = repair.named(request.messages)
+    if request.response_format is not None and not (tools and request.is_forced):
+        schema = request.response_format
+        messages = repair.with_schema(messages, schema, has_tools=bool(tools))
     if not shows_tools:
         messages, tools = repair.spoken(messages, tools, dialect), []
     merged = repair.joined(messages)

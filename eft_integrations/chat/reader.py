@@ -23,7 +23,7 @@ from eft_integrations.chat.events import (
 from eft_integrations.request import TokenEvent
 
 THINK, THINK_END = "<think>", "</think>"
-_NAME = re.compile(r'"(?:[^"\\]|\\.)*"')
+_NAME = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 # Some templates take call ids of exactly nine letters and digits, and none minds them.
 _ID_LEN = 9
 
@@ -53,7 +53,8 @@ class Reader:
         self._num_calls = 0
         self._num_ended = 0
         self._arguments = Arguments()
-        self._is_fresh = True  # nothing but white space was read so far
+        self._is_fresh = True  # nothing was said so far
+        self._skips_space = False  # around thoughts, white space is layout
         self._out: list[ChatEvent] = []
 
     def take(self, event: TokenEvent) -> list[ChatEvent]:
@@ -79,8 +80,15 @@ class Reader:
     def push(self, text: str) -> None:
         """Read on."""
         self._held += text
-        while self._held and self._state():
+        while self._skip_space() and self._state():
             pass
+
+    def _skip_space(self) -> bool:
+        """Drop white space that is layout; tell whether anything is left to read."""
+        if self._skips_space:
+            self._held = self._held.lstrip()
+            self._skips_space = not self._held
+        return bool(self._held)
 
     def flush(self) -> None:
         """No text will follow."""
@@ -88,6 +96,7 @@ class Reader:
             self._say(self._held, is_thought=self._state == self._thinking)
             self._held = ""
         elif self._state != self._behind:
+            self._consume(self._held)
             self._break("the text ends inside the call")
         elif self._held:
             self._say(self._held)
@@ -108,7 +117,8 @@ class Reader:
         thought, end, rest = self._held.partition(THINK_END)
         if end:
             self._say(thought, is_thought=True)
-            self._held, self._state, self._is_fresh = rest.lstrip(), self._plain, True
+            self._held, self._state, self._is_fresh = rest, self._plain, True
+            self._skips_space = True
             return True
         keep = _overlap(self._held, [THINK_END])
         self._say(self._held[: len(self._held) - keep], is_thought=True)
@@ -127,7 +137,8 @@ class Reader:
         self._held = self._held[at:]
         if sign != THINK:
             return self._open(sign)
-        self._held, self._state = self._held[len(THINK) :].lstrip("\n"), self._thinking
+        self._held, self._state = self._held[len(THINK) :], self._thinking
+        self._skips_space = True
         return True
 
     def _may_lead(self) -> bool:
@@ -225,8 +236,7 @@ class Reader:
     def _break(self, reason: str) -> bool:
         """What began like a call goes on as text; nothing is dropped."""
         has_begun = self._state in (self._reading, self._tail)
-        text = self._raw + (self._held if self._state == self._name else "")
-        self._held = self._held[len(text) - len(self._raw) :]
+        text = self._raw
         if has_begun or (self._dialect is not None and not self._dialect.is_leading):
             problem = Problem(
                 text=text,

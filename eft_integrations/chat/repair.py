@@ -52,6 +52,23 @@ def without_system(messages: Sequence[Turn]) -> list[Turn]:
     return joined(out)
 
 
+def with_schema(
+    messages: Sequence[Turn], schema: Mapping[str, Any], *, has_tools: bool
+) -> list[Turn]:
+    """A system message that tells the schema of the answer: a grammar holds, but does not explain.
+
+    A schema that names no properties has nothing to tell.
+    """
+    if "properties" not in schema:
+        return list(messages)
+    when = "Where you call no function, answer" if has_tools else "Answer"
+    told = json.dumps(schema, ensure_ascii=False)
+    text = f"{when} with a JSON object that follows this schema and nothing else: {told}"
+    has_system = messages[0]["role"] == "system"
+    first, rest = (messages[:1], messages[1:]) if has_system else ((), messages)
+    return [*joined([*first, {"role": "system", "content": text}]), *rest]
+
+
 def spoken(messages: Sequence[Turn], tools: Sequence[Any], dialect: Dialect) -> list[Turn]:
     """Tools, calls and results as plain text, for templates that write none of them."""
     out = [_as_text(message, dialect) for message in messages]

@@ -30,9 +30,7 @@ class EFTFields(BaseModel):
     are reported. ``api_key`` and ``max_retries`` are taken and do nothing.
     """
 
-    model_config = ConfigDict(
-        extra="forbid", arbitrary_types_allowed=True, protected_namespaces=()
-    )
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
 
     base: Any = None
     tuned: Any = None
@@ -104,7 +102,9 @@ class EFTFields(BaseModel):
         if self.model is not None:
             return self.model
         members = self.engine.config.members.items()
-        return "eft:" + "+".join(Path(m.path).name for role, m in members if "reference" not in role)
+        return "eft:" + "+".join(
+            Path(m.path).name for role, m in members if "reference" not in role
+        )
 
     def engine_options(self) -> dict[str, Any]:
         """The options that are set, as keywords of ``Engine.generate``."""
@@ -175,5 +175,5 @@ def _engine_config(fields: EFTFields) -> EngineConfig:
     return EngineConfig.of(**family, **{"dtype": "float32", **given})
 
 
-assert OPTIONS <= set(EFTFields.model_fields)
-assert TOLERATED <= set(EFTFields.model_fields)
+assert set(EFTFields.model_fields) >= OPTIONS
+assert set(EFTFields.model_fields) >= TOLERATED
