@@ -169,13 +169,13 @@ class ChatEFT(EFTFields, BaseChatModel):
         async for chunk in super().astream(input, config, **configured(config, kwargs)):
             yield chunk
 
-    def stream_events(  # type: ignore[override] # the overloads of core tell the versions apart
+    def stream_events(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Any:
         """As core's; ``version="v3"`` gives a ``ChatModelStream``."""
         return super().stream_events(input, config, **configured(config, kwargs))
 
-    def astream_events(  # type: ignore[override]
+    def astream_events(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> Any:
         """The twin of :meth:`stream_events`."""
