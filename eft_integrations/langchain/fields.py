@@ -14,7 +14,7 @@ from eft_integrations.engine import Engine
 from eft_integrations.engine.config import EngineConfig
 from eft_integrations.engine.sharing import SharedEngine, shared, shared_with
 from eft_integrations.errors import InvalidRequest, refuse_unknown
-from eft_integrations.langchain.options import CONFIGURABLE, OPTIONS, PREFIX, TOLERATED, overlaid
+from eft_integrations.langchain.options import CONFIGURABLE, OPTIONS, PREFIX, overlaid
 from eft_integrations.mixture import Mixture, Plausibility
 from eft_integrations.options import parse
 
@@ -173,7 +173,3 @@ def _engine_config(fields: EFTFields) -> EngineConfig:
         raise InvalidRequest("reference= needs base=; give the large model, or leave both out")
     family = tiny.trio("helpful" if fields.tuned is None else fields.tuned)
     return EngineConfig.of(**family, **{"dtype": "float32", **given})
-
-
-assert set(EFTFields.model_fields) >= OPTIONS
-assert set(EFTFields.model_fields) >= TOLERATED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import inspect
 import json
 import pickle
 from typing import Any, Literal, TypedDict
@@ -11,6 +12,7 @@ from typing import Any, Literal, TypedDict
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -20,6 +22,7 @@ from pydantic.v1 import BaseModel as OldModel
 from eft_integrations import Engine, EngineClosed, InvalidRequest, UnknownOption
 from eft_integrations.chat import render
 from eft_integrations.langchain import ChatEFT
+from eft_integrations.langchain.options import OPTIONS, TOLERATED
 
 ASK = "Hello"
 
@@ -310,3 +313,11 @@ def test_a_closed_engine_says_so(own: ChatEFT) -> None:
     own.open_engine.close()
     with pytest.raises(EngineClosed):
         asyncio.run(own.ainvoke(ASK))
+
+
+def test_every_field_is_an_option_a_setting_or_tolerated() -> None:
+    own = set(ChatEFT.model_fields) - set(BaseChatModel.model_fields)
+    settings = {*inspect.signature(Engine.from_pretrained).parameters} - {"unknown"}
+    chat = {"templates", "dialect", "reasoning"}
+    assert own == OPTIONS | settings | chat | TOLERATED | {"engine", "model", "streaming"}
+    assert {"api_key", "max_retries"} == TOLERATED
