@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import BaseMessage, HumanMessage
 
 from eft_integrations import Engine
 from eft_integrations.langchain import EFTLLM, ChatEFT
@@ -38,7 +38,7 @@ def test_many_calls_are_one_batch(engine: Engine, kind: Any, way: str) -> None:
 
 
 def test_generate_takes_many_as_one_batch(engine: Engine, chat: ChatEFT) -> None:
-    rows = [[HumanMessage(ASK)]] * ROWS
+    rows: list[list[BaseMessage]] = [[HumanMessage(ASK)]] * ROWS
     alone = steps(engine, lambda: chat.generate(rows[:1], max_tokens=TOKENS))
     together = steps(engine, lambda: chat.generate(rows, max_tokens=TOKENS))
     assert together < 2 * alone
@@ -88,7 +88,7 @@ async def test_cancelling_a_call_ends_the_computation(engine: Engine, kind: Any)
 
 async def test_breaking_an_async_stream_ends_the_computation(engine: Engine, chat: ChatEFT) -> None:
     before = engine.stats().num_tokens
-    stream = chat.astream(ASK, max_tokens=480)
+    stream: Any = chat.astream(ASK, max_tokens=480)
     await anext(stream)
     await stream.aclose()
     await engine.agenerate("x", max_tokens=2)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
-from langchain_core.runnables import ConfigurableField, RunnableLambda
+from langchain_core.runnables import ConfigurableField, RunnableConfig, RunnableLambda
 from transformers import AutoModelForCausalLM
 
 from eft_integrations import Engine, InvalidRequest, Mixture, UnknownOption
@@ -32,8 +32,8 @@ def now() -> str:
     return "noon"
 
 
-def configured(alpha: float) -> dict[str, Any]:
-    return {"configurable": {"eft_alpha": alpha}}
+def configured(alpha: float) -> RunnableConfig:
+    return RunnableConfig(configurable={"eft_alpha": alpha})
 
 
 def fields(model: ChatEFT) -> Any:
@@ -103,7 +103,7 @@ def test_alpha_arrives_by_every_path_in_every_form(chat: ChatEFT, path: str, for
 
 @pytest.mark.parametrize("path", STRUCTURED)
 def test_alpha_arrives_under_structured_output(chat: ChatEFT, path: str) -> None:
-    found = STRUCTURED[path](chat.bind(max_tokens=24).bound, 0.3).invoke(ASK, max_tokens=24)
+    found = STRUCTURED[path](chat.with_options(max_tokens=24), 0.3).invoke(ASK)
     assert found["raw"].response_metadata["eft"]["alpha"] == 0.3
 
 
@@ -158,6 +158,6 @@ def test_unknown_coefficients_are_refused_with_a_suggestion(chat: ChatEFT) -> No
     with pytest.raises(UnknownOption, match="did you mean 'alpha'"):
         chat.invoke(ASK, {"configurable": {"eft_alpa": 1.0}})
     with pytest.raises(UnknownOption, match="did you mean 'alpha'"):
-        ChatEFT(alpa=1.0)
+        ChatEFT(alpa=1.0)  # type: ignore[call-arg] # the typo is the point
     with pytest.raises(InvalidRequest, match="exclude each other"):
         ChatEFT(alpha=1.0, beta=1.0)
