@@ -147,7 +147,7 @@ def test_control_tokens_typed_by_a_user_stay_text(chat: ChatEFT) -> None:
 @pytest.mark.parametrize("version", ["v0", "v1"])
 def test_thoughts_are_blocks_of_their_own(engine: Engine, version: str) -> None:
     model = ChatEFT(engine=engine, reasoning=True, output_version=version)
-    thought = {"regex": "<think>so</think>\n\nyes", "max_tokens": 40}
+    thought: dict[str, Any] = {"regex": "<think>so</think>\n\nyes", "max_tokens": 40}
     for message in (model.invoke(ASK, **thought), merged(list(model.stream(ASK, **thought)))):
         blocks = [(b["type"], b.get("reasoning") or b.get("text")) for b in message.content_blocks]
         assert blocks == [("reasoning", "so"), ("text", "yes")]
