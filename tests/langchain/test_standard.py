@@ -27,7 +27,7 @@ class TestUnit(ChatModelUnitTests):
         return "another-name"
 
 
-class _Family(ChatModelIntegrationTests):
+class TestIntegration(ChatModelIntegrationTests):
     """The suite makes models from parameters; they all share the engine that is open."""
 
     @pytest.fixture(autouse=True)
@@ -57,13 +57,3 @@ class _Family(ChatModelIntegrationTests):
     @property
     def enable_vcr_tests(self) -> bool:
         return True
-
-
-class TestJsonSchema(_Family):
-    """The default method of structured output."""
-
-
-class TestFunctionCalling(_Family):
-    @property
-    def structured_output_kwargs(self) -> dict[str, Any]:
-        return {"method": "function_calling"}
