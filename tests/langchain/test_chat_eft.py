@@ -153,6 +153,7 @@ def test_thoughts_are_blocks_of_their_own(engine: Engine, version: str) -> None:
         assert blocks == [("reasoning", "so"), ("text", "yes")]
 
 
+@pytest.mark.filterwarnings("ignore:The method .* is in beta")
 async def test_v3_events_tell_provider_and_tool_calls(chat: ChatEFT) -> None:
     model = chat.bind_tools([wash], tool_choice="wash")
     stream = model.stream_events(ASK, version="v3", max_tokens=48, alpha=0.5)

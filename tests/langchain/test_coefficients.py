@@ -101,6 +101,20 @@ def test_alpha_arrives_by_every_path_in_every_form(chat: ChatEFT, path: str, for
     assert message.response_metadata["eft"]["alpha"] == 0.3
 
 
+@pytest.mark.filterwarnings("ignore:The method .* is in beta")
+@pytest.mark.parametrize("path", [name for name in PATHS if name != "chain"])
+async def test_alpha_arrives_in_event_streams(chat: ChatEFT, path: str) -> None:
+    runnable = PATHS[path](chat, 0.3)
+    if path != "configurable_fields":  # has no third version of its own
+        output = runnable.stream_events(ASK, version="v3").output
+        assert output.response_metadata["eft"]["alpha"] == 0.3
+        later = await runnable.astream_events(ASK, version="v3")
+        assert (await later.output).response_metadata["eft"]["alpha"] == 0.3
+    events = [event async for event in runnable.astream_events(ASK, version="v2")]
+    ends = [e for e in events if e["event"] == "on_chat_model_end"]
+    assert [e["data"]["output"].response_metadata["eft"]["alpha"] for e in ends] == [0.3]
+
+
 @pytest.mark.parametrize("path", STRUCTURED)
 def test_alpha_arrives_under_structured_output(chat: ChatEFT, path: str) -> None:
     found = STRUCTURED[path](chat.with_options(max_tokens=24), 0.3).invoke(ASK)

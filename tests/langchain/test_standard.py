@@ -12,8 +12,11 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 from eft_integrations import Engine
 from eft_integrations.langchain import ChatEFT
 
-# one test of the suite takes the fixture of a benchmark and does not use it
-pytestmark = pytest.mark.filterwarnings("ignore:Benchmark fixture was not used")
+# one test of the suite takes the fixture of a benchmark and does not use it; v3 streams are beta
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Benchmark fixture was not used"),
+    pytest.mark.filterwarnings("ignore:The method .* is in beta"),
+]
 PARAMS: dict[str, Any] = {"temperature": 0, "max_tokens": 100}
 
 
