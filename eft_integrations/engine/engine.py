@@ -213,6 +213,10 @@ class Engine:
         return self._assembly.config
 
     @property
+    def is_closed(self) -> bool:
+        return not self._finalizer.alive
+
+    @property
     def mixture(self) -> Mixture:
         """The default of requests that name none."""
         return self._prepare.default

@@ -30,6 +30,11 @@ class SharedEngine:
             return self._engine
 
     @property
+    def is_closed(self) -> bool:
+        """It was opened, and somebody closed it."""
+        return self._engine is not None and self._engine.is_closed
+
+    @property
     def context_len(self) -> int | None:
         """Tokens that the shortest member holds; None where no local config tells it."""
         if self._engine is not None:
@@ -56,9 +61,15 @@ _LOCK = threading.Lock()
 
 
 def shared(config: EngineConfig) -> SharedEngine:
-    """The engine of these settings, whoever asked first; it lives as long as somebody holds it."""
+    """The engine of these settings, whoever asked first; it lives as long as somebody holds it.
+
+    One that was closed is not handed out again.
+    """
     with _LOCK:
-        return _SHARED.setdefault(repr(config), SharedEngine(config))
+        known = _SHARED.get(repr(config))
+        if known is None or known.is_closed:
+            known = _SHARED[repr(config)] = SharedEngine(config)
+        return known
 
 
 def shared_with(engine: Engine) -> SharedEngine:

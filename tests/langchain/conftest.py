@@ -36,5 +36,6 @@ def own(trio: Path) -> ChatEFT:
         tuned=trio / "tuned",
         reference=trio / "reference",
         dtype="float32",
+        max_queue=99,  # settings that no other engine of the tests has
         max_tokens=6,
     )

@@ -319,10 +319,14 @@ def test_pictures_are_refused(chat: ChatEFT) -> None:
         chat.invoke([picture])
 
 
-def test_a_closed_engine_says_so(own: ChatEFT) -> None:
+def test_a_closed_engine_says_so_and_is_not_shared_again(own: ChatEFT) -> None:
     own.open_engine.close()
     with pytest.raises(EngineClosed):
         asyncio.run(own.ainvoke(ASK))
+    settings = ("base", "tuned", "reference", "dtype", "max_queue")
+    fresh = ChatEFT(**{name: getattr(own, name) for name in settings})
+    assert fresh.engine is not own.engine
+    fresh.open_engine.close()
 
 
 def test_every_field_is_an_option_a_setting_or_tolerated() -> None:

@@ -158,7 +158,9 @@ def test_all_paths_load_the_weights_once(own: ChatEFT, monkeypatch: pytest.Monke
         return load(*args, **kwargs)
 
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", counted)
-    twin = ChatEFT(**{k: getattr(own, k) for k in ("base", "tuned", "reference", "dtype")})
+    twin = ChatEFT(
+        **{k: getattr(own, k) for k in ("base", "tuned", "reference", "dtype", "max_queue")}
+    )
     for path in PATHS.values():
         path(own, 0.3).invoke(ASK)
     twin.invoke(ASK, max_tokens=2)
