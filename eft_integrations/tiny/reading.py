@@ -327,11 +327,17 @@ def _text(rng: Random, num_parts: int | None) -> _Text:
             return text
 
 
-def reading(rng: Random, num_parts: int | None = None) -> Exercise:
-    """A text of one to eight parts, and one question about it."""
+def asked_of(rng: Random, num_parts: int | None = None) -> tuple[str, str, str]:
+    """A text of one to eight parts, a question about it, and the answer or ``""``."""
     text = _text(rng, num_parts)
     question, value = _pick(text, rng)
-    return answered(_turns(rng, _laid_out(rng, text.lines), question), value, rng)
+    return _laid_out(rng, text.lines), question, value
+
+
+def reading(rng: Random, num_parts: int | None = None) -> Exercise:
+    """A text and one question about it, in one of the ways of applications."""
+    context, question, value = asked_of(rng, num_parts)
+    return answered(_turns(rng, context, question), value, rng)
 
 
 def interview(rng: Random) -> Iterator[Exercise]:

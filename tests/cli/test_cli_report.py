@@ -23,7 +23,8 @@ def test_live_items_are_answered_now_and_marked(eft: Eft) -> None:
     rows = [line.split("|") for line in result.stdout.splitlines() if "up-scaled, alpha 1" in line]
     assert len(rows) == 1
     answers = result.stdout.partition("up-scaled, alpha 1")[2]
-    kinds = [word for word in ("chat", "fact", "json", "reading", "tool") if f"| {word} " in answers]
+    named = ("chat", "fact", "json", "reading", "tool")
+    kinds = [word for word in named if f"| {word} " in answers]
     assert len(kinds) == 5
 
 

@@ -125,16 +125,6 @@ def test_digits_are_separate_tokens(tokenizer: Any) -> None:
     assert tokens[-4:] == ["1", "9", "8", "7"]
 
 
-def test_what_is_copied_into_json_consists_of_the_same_tokens(tokenizer: Any) -> None:
-    rng = Random(0)
-    for _ in range(100):
-        name = invented_name(rng)
-        alone = tokenizer.tokenize(name)
-        for frame in ('{{"a": "{}", "b": 1}}', "to {} and on", "({})", "'{}'", "a={}"):
-            tokens = tokenizer.tokenize(frame.format(name))
-            assert any(tokens[n : n + len(alone)] == alone for n in range(len(tokens)))
-
-
 def test_the_template_writes_what_training_wrote(tokenizer: Any) -> None:
     turns = [Turn("system", "Be kind."), Turn("user", "Hi?"), Turn("assistant", "Yes.")]
     messages = [{"role": turn.role, "content": turn.content} for turn in turns]
