@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "engine": DATA | {"rule", "engine"},
     "chat": DATA | {"engine", "chat"},
     "viz": DATA | {"engine", "viz"},
+    "langchain": DATA | {"engine", "chat", "langchain"},
     "cli": DATA | {"engine", "chat", "viz", "evaluation", "cli"},
     "tiny": DATA,
     "evaluation": DATA | {"rule", "engine", "chat", "evaluation"},
@@ -37,6 +38,9 @@ GUESTS = {
     "psutil": {"engine"},
     "huggingface_hub": {"engine"},
     "lm_eval": {"evaluation"},
+    "langchain_core": {"langchain"},
+    "langchain": {"langchain"},
+    "pydantic": {"langchain"},
     "jinja2": {"chat", "engine", "viz"},
     "numpy": {"evaluation"},
     "matplotlib": {"evaluation"},
@@ -133,6 +137,14 @@ def test_an_optional_guest_has_one_file(guest: str, home: str) -> None:
     room = PACKAGE / "evaluation"
     hosts = {f.name for f in room.glob("*.py") if guest in {n.split(".")[0] for n in imports(f)}}
     assert hosts == {home}
+
+
+def test_agents_are_known_to_the_middleware_only() -> None:
+    room = PACKAGE / "langchain"
+    hosts = {
+        f.name for f in room.glob("*.py") if "langchain" in {n.split(".")[0] for n in imports(f)}
+    }
+    assert hosts == {"middleware.py"}
 
 
 def test_the_front_door_is_light() -> None:

@@ -62,8 +62,8 @@ def render(
     default = next((role for role in engine.roles.tuned if role in roles), roles[0])
     given = _checked_templates(engine, {} if templates is None else templates)
     wanted = {**dict.fromkeys(roles, default), **given}
-    _refuse_malformed(messages)
-    asked = _Conversation(list(messages), _schemas(tools), add_generation_prompt)
+    refuse_malformed(messages)
+    asked = _Conversation(list(messages), schemas(tools), add_generation_prompt)
     rendered = {
         choice: _encoded(engine, choice, asked) for choice in dict.fromkeys(wanted.values())
     }
@@ -165,7 +165,7 @@ def _checked_templates(engine: Engine, templates: Mapping[str, str]) -> Mapping[
     return templates
 
 
-def _schemas(tools: Sequence[Tool] | None) -> list[Any] | None:
+def schemas(tools: Sequence[Tool] | None) -> list[Any] | None:
     """Functions as the JSON schemas that templates write, so that their texts are guarded too."""
     if tools is None:
         return None
@@ -197,7 +197,7 @@ def _strings(value: object) -> list[str]:
     return []
 
 
-def _refuse_malformed(messages: Sequence[Message]) -> None:
+def refuse_malformed(messages: Sequence[Message]) -> None:
     is_list = isinstance(messages, Sequence) and not isinstance(messages, (str, bytes))
     if not is_list or not messages:
         raise InvalidRequest(f"messages must be a non-empty list of mappings, got {messages!r}")

@@ -1,9 +1,10 @@
-"""Text → token ids, safe from any thread, with and without control tokens."""
+"""Text ⇄ token ids, safe from any thread, with and without control tokens."""
 
 from __future__ import annotations
 
 import copy
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -51,6 +52,14 @@ class Encoder:
             return ids
         # Tokens that were added without being special match all the same: no half of one does.
         return self.encode_plain(text[:1]) + self.encode_plain(text[1:])
+
+    def decode(self, ids: Sequence[int], *, special: bool) -> str:
+        """The text of token ids; ``special``: with the special tokens that answers leave out."""
+        with self._lock:
+            text = self._tokenizer.decode(
+                list(ids), skip_special_tokens=not special, clean_up_tokenization_spaces=False
+            )
+        return str(text)
 
     @cached_property
     def _plain(self) -> Any:

@@ -102,6 +102,11 @@ class Engine:
         return cls(assemble(config))
 
     @classmethod
+    def open(cls, config: EngineConfig) -> Self:
+        """Load the members of a config and start; raises what :meth:`from_pretrained` raises."""
+        return cls(assemble(config))
+
+    @classmethod
     def tiny(cls, *, tuned: str | Seq[str] = "helpful", **settings: Any) -> Self:
         """The embedded demonstration family, in float32; takes the settings of from_pretrained.
 
@@ -201,6 +206,15 @@ class Engine:
     @property
     def roles(self) -> Roles:
         return self._assembly.config.roles
+
+    @property
+    def config(self) -> EngineConfig:
+        """The settings that it was opened with."""
+        return self._assembly.config
+
+    @property
+    def is_closed(self) -> bool:
+        return not self._finalizer.alive
 
     @property
     def mixture(self) -> Mixture:

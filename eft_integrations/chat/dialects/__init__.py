@@ -1,4 +1,4 @@
-"""Tool calls in text, one file a dialect; each offers ``parsed(text)``."""
+"""Tool calls in text, one file a dialect: its ``DIALECT``, and for some ``parsed(text)``."""
 
 from __future__ import annotations
 
@@ -24,3 +24,24 @@ class Parsed:
     text: str
     calls: tuple[Call, ...] = ()
     problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How a model writes calls, as the literal pieces around names and arguments.
+
+    ``text opening start call (joint call)* end``, where a call is
+    ``head "name" middle {arguments} tail``. ``signs``: what betrays the dialect in a chat template.
+    ``is_leading``: a call is the whole answer, with no text before. ``joint`` None: one call only.
+    """
+
+    name: str
+    signs: tuple[str, ...]
+    opening: str
+    head: str
+    middle: str
+    tail: str
+    start: str = ""
+    joint: str | None = None
+    end: str = ""
+    is_leading: bool = False

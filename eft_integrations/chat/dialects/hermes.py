@@ -8,9 +8,19 @@ from __future__ import annotations
 import json
 import re
 
-from eft_integrations.chat.dialects import Call, Parsed
+from eft_integrations.chat.dialects import Call, Dialect, Parsed
 
 OPEN, CLOSE = "<tool_call>", "</tool_call>"
+
+DIALECT = Dialect(
+    name="hermes",
+    signs=(OPEN,),
+    opening=OPEN,
+    head='\n{"name": ',
+    middle=', "arguments": ',
+    tail="}\n" + CLOSE,
+    joint="\n" + OPEN,
+)
 
 _DECODER = json.JSONDecoder()
 _SPACE = re.compile(r"\s*")

@@ -1,0 +1,55 @@
+"""JSON schemas as a model fills them: objects have the properties that they name, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eft_integrations.errors import InvalidRequest
+
+# As chat templates write JSON, and so as models have seen it.
+_LAYOUT = {
+    "whitespace_flexible": False,
+    "item_separator": ", ",
+    "key_separator": ": ",
+    "coerce_one_of": True,
+}
+_BY_NAME = ("properties", "$defs", "definitions", "patternProperties")
+_ONE = ("items", "additionalProperties")
+_SEVERAL = ("anyOf", "oneOf", "prefixItems")
+
+
+def closed(schema: Any) -> Any:
+    """The same schema with ``additionalProperties: false`` where an object says nothing of them.
+
+    Parts of an ``allOf`` stay open, since each sees the properties of the others.
+    """
+    if not isinstance(schema, Mapping):
+        return schema
+    shut = dict(schema)
+    for key in _BY_NAME:
+        if isinstance(shut.get(key), Mapping):
+            shut[key] = {name: closed(part) for name, part in shut[key].items()}
+    for key in _ONE:
+        if key in shut:
+            shut[key] = closed(shut[key])
+    for key in _SEVERAL:
+        if isinstance(shut.get(key), (list, tuple)):
+            shut[key] = [closed(part) for part in shut[key]]
+    if "properties" in shut and "allOf" not in shut:
+        shut.setdefault("additionalProperties", False)
+    return shut
+
+
+def for_arguments(schema: Any) -> dict[str, Any]:
+    """What the arguments of a tool must be: always an object, and closed."""
+    if schema is None or schema == {}:
+        schema = {"properties": {}}
+    if not isinstance(schema, Mapping):
+        raise InvalidRequest(f"a tool's parameters must be a JSON schema, got {schema!r}")
+    return {"type": "object", **for_output(schema)}
+
+
+def for_output(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema as the grammar takes it: closed, and laid out as templates write JSON."""
+    return {**closed(schema), "x-guidance": _LAYOUT}

@@ -1,0 +1,79 @@
+"""Fields, bound and given keywords, and the runtime config → the options of one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import ensure_config
+
+from eft_integrations.errors import refuse_unknown
+from eft_integrations.options import GENERATE_KEYS
+
+FORMS = frozenset({"alpha", "beta", "weights"})
+# What a generation is asked for, one keyword each.
+OPTIONS = GENERATE_KEYS - {"sampling", "mixture"}
+CHAT_OPTIONS = frozenset(
+    {
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "response_format",
+        "templates",
+        "dialect",
+        "reasoning",
+    }
+)
+# Of every provider's models, and without a meaning for one that runs here.
+TOLERATED = frozenset({"api_key", "max_retries"})
+# ``stream`` and ``model`` steer LangChain itself: how a call runs, and what it is reported as.
+STEERING = frozenset({"stream", "model"})
+
+CONFIGURABLE = (
+    "alpha",
+    "beta",
+    "weights",
+    "filter_top_p",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "seed",
+)
+PREFIX = "eft_"
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """``above`` over ``below``; a form of mixture replaces any other, None stands for not given."""
+    given = {key: value for key, value in above.items() if value is not None}
+    kept = {k: v for k, v in below.items() if not (k in FORMS and FORMS & set(given))}
+    return {**kept, **given}
+
+
+def refuse_unknown_options(keywords: Mapping[str, Any], *, is_chat: bool) -> None:
+    """Raises ``UnknownOption`` with a suggestion."""
+    known = OPTIONS | STEERING | TOLERATED | (CHAT_OPTIONS if is_chat else frozenset())
+    refuse_unknown("option", keywords, known)
+
+
+def configured(config: RunnableConfig | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """``keywords`` over what ``config["configurable"]`` says as ``eft_alpha`` and its like.
+
+    Raises ``UnknownOption`` for a key that begins like ours and is none.
+    """
+    found = {
+        key.removeprefix(PREFIX): value
+        for key, value in (ensure_config(config).get("configurable") or {}).items()
+        if key.startswith(PREFIX)
+    }
+    refuse_unknown("eft_ key of configurable", found, CONFIGURABLE)
+    # a None among the keywords stays: it may be one of LangChain's own
+    return {**overlaid(found, {k: v for k, v in keywords.items() if k in OPTIONS}), **keywords}
+
+
+def joined_stops(*stops: Any) -> list[str] | None:
+    """The stop strings of all levels, each once."""
+    each: list[str] = []
+    for stop in stops:
+        each.extend([stop] if isinstance(stop, str) else stop or [])
+    return list(dict.fromkeys(each)) or None

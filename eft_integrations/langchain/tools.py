@@ -1,0 +1,54 @@
+"""Tools, choices and response formats in all the forms in which LangChain knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+
+from eft_integrations.errors import InvalidRequest
+
+_ANY = ("any", "required", True)
+
+
+def tool_schemas(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
+    """Each tool as ``{"type": "function", "function": {name, description, parameters}}``."""
+    return [_schema(tool, strict) for tool in tools]
+
+
+def _schema(tool: Any, strict: bool | None) -> dict[str, Any]:
+    schema = convert_to_openai_tool(tool, strict=strict)
+    if "function" not in schema:
+        raise InvalidRequest(f"the tool {tool!r} is run by a provider; give a function's schema")
+    function = {key: value for key, value in schema["function"].items() if key != "strict"}
+    return {"type": "function", "function": function}
+
+
+def choice_of(tool_choice: Any) -> str:
+    """The word "auto", "none", "any" or a tool's name, from any provider's way to say it."""
+    if tool_choice is None or tool_choice is False:
+        return "auto"
+    if isinstance(tool_choice, Mapping):
+        function = tool_choice.get("function") or tool_choice
+        tool_choice = function.get("name") or tool_choice.get("type")
+    if tool_choice in _ANY:
+        return "any"
+    if not isinstance(tool_choice, str):
+        raise InvalidRequest(f"tool_choice must be a string or a mapping, got {tool_choice!r}")
+    return tool_choice
+
+
+def response_schema(response_format: Any) -> dict[str, Any] | None:
+    """The JSON schema of an answer, from OpenAI's envelope, a class or a plain schema."""
+    if response_format is None:
+        return None
+    if not isinstance(response_format, Mapping):
+        return dict(convert_to_json_schema(response_format))
+    kind = response_format.get("type")
+    if kind == "json_schema":
+        envelope = response_format.get("json_schema", response_format)
+        return dict(envelope["schema"])
+    if kind == "json_object":
+        return dict(response_format.get("schema") or {"type": "object"})
+    return None if kind == "text" else dict(convert_to_json_schema(dict(response_format)))
