@@ -65,7 +65,7 @@ def test_alpha_zero_scores_as_the_harness_model_of_base(lm: EFTLM, hf: Any) -> N
 
 def test_greedy_texts_are_greedy(lm: EFTLM, hf: Any) -> None:
     context = "The capital of France is"
-    (text,) = lm.generate_until(ask("generate_until", (context, {"max_gen_toks": 6})))
+    (text,) = lm.generate_until(ask("generate_until", (context, {"max_gen_toks": 5})))
     requests = ask("loglikelihood", (context, text), (context, text + "!"))
     answers = lm.loglikelihood(requests)
     assert answers[0][1]
