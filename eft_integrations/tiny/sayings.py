@@ -242,14 +242,14 @@ def lasting(rng: Random) -> Said:
         return Said(form.format(v=f"{number} {unit}", b=base, t=thing), asks)
     money = rng.choice(("dollars", "euros", "crowns", "pounds", "coins"))
     price = f"{number} {money}"
-    asks = (
+    paid = (
         (f"How much did {person} pay for the {thing}?", price),
         (f"How many {money} did {person} pay?", str(number)),
         (f"Who paid for the {thing}?", person),
         (f"What did {person} pay for?", f"the {thing}"),
     )
     form = rng.choice(("{p} paid {v} for the {t}", "for the {t} {p} paid {v}"))
-    return Said(form.format(v=price, p=person, t=thing), asks)
+    return Said(form.format(v=price, p=person, t=thing), paid)
 
 
 _SAYINGS: tuple[tuple[Callable[[Random], Said], float], ...] = (

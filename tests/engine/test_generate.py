@@ -208,10 +208,23 @@ def test_logit_bias_and_penalties_change_the_choice_but_not_the_log_probability(
     assert g.token_ids == (77, 77, 77)
     score = engine.score("Hello", [77, 77, 77])
     assert g.logprobs == pytest.approx(score.logprobs, abs=1e-4)
-    varied = engine.generate(
-        "Hello", logit_bias={77: 100.0, 78: 99.0}, presence_penalty=2.0, max_tokens=2
-    )
-    assert varied.token_ids == (77, 78)
+    # A rival that lies half a nat behind 77 or little more, at both steps: 2 turn the second round.
+    rival, least = next((k, a) for k in range(78, 400) if (a := _least_ahead(engine, 77, k)))
+    biased: dict[int, float] = {77: 100.0, rival: 99.5 + least}
+    plain = engine.generate("Hello", logit_bias=biased, max_tokens=2)
+    assert plain.token_ids == (77, 77)
+    varied = engine.generate("Hello", logit_bias=biased, presence_penalty=2.0, max_tokens=2)
+    assert varied.token_ids == (77, rival)
+
+
+def _least_ahead(engine: Engine, token: int, rival: int) -> float | None:
+    """How far `token` is ahead of `rival` at the nearer of two steps; None if they differ much."""
+
+    def logprob(*ids: int) -> float:
+        return engine.score("Hello", list(ids)).logprobs[-1]
+
+    ahead = logprob(token) - logprob(rival), logprob(token, token) - logprob(token, rival)
+    return min(ahead) if abs(ahead[0] - ahead[1]) < 1 else None
 
 
 def test_top_logprobs_are_the_best_of_the_mixture(engine: Engine) -> None:

@@ -35,7 +35,7 @@ from eft_integrations.tiny.tuning import tuning_exercise
 SHAPE = Shape(hidden_len=16, num_layers=1, mlp_len=32, num_heads=2, num_kv_heads=1)
 RECIPE = Recipe(
     shape=SHAPE,
-    phases=(Phase(2, (64, 128), step_len=128), Phase(2, (32,), step_len=128, copying=9.0)),
+    phases=(Phase(2, (64, 128), step_len=128), Phase(2, (32,), 128, {"copies": 9.0})),
     num_warmup=1,
     steps_between_checkpoints=2,
 )
