@@ -6,7 +6,7 @@ Every training step has its own generator made from (seed, step). A build that r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from random import Random
 
@@ -50,11 +50,11 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
 
 
 def _encoded(
-    tokenizer: Tokenizer, seed: int | str, row_len: int, copying: float
+    tokenizer: Tokenizer, seed: int | str, row_len: int, factors: Mapping[str, float]
 ) -> Iterator[list[int]]:
     """Documents that fit into a row, each with a separator behind it."""
     long = 8.0 if row_len >= LONG_ROW else 0.0
-    stream = documents(seed, copies=copying, long_text_and_question=long)
+    stream = documents(seed, long_text_and_question=long, **factors)
     separator = token_id(tokenizer, SEPARATOR)
     while True:
         texts = [next(stream).text for _ in range(_BLOCK)]
@@ -64,13 +64,15 @@ def _encoded(
 
 
 def packed_rows(
-    tokenizer: Tokenizer, seed: int | str, num_rows: int, row_len: int, copying: float = 1.0
+    tokenizer: Tokenizer, seed: int | str, num_rows: int, row_len: int, **factors: float
 ) -> list[list[int]]:
     """Rows of ids: documents end to end, from the beginning of one; the last is cut.
 
+    ``factors`` as :func:`documents` takes them.
+
     So nothing is ever read without what came before it in its own document.
     """
-    stream = _encoded(tokenizer, seed, row_len, copying)
+    stream = _encoded(tokenizer, seed, row_len, factors)
     rows = []
     for _ in range(num_rows):
         ids: list[int] = []

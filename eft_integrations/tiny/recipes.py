@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from transformers import LlamaConfig
@@ -26,14 +27,14 @@ class Phase:
     """Steps in a row; their rows take turns at these lengths.
 
     Short rows cost less attention per token, and long ones hold what short ones have no room for.
-    ``copying`` multiplies the share of texts that say everything twice: a model that has not
-    learnt to look back finds little in other texts that would teach it to.
+    ``factors`` multiply the shares of styles: a model that has not learnt to look back finds little
+    in most texts that would teach it to.
     """
 
     num_steps: int
     row_lens: tuple[int, ...] = (CONTEXT_LEN,)
     step_len: int = 8192
-    copying: float = 1.0
+    factors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,17 +90,21 @@ class Tuning:
     seed: int = 0
 
 
-_COPYING = Phase(400, (128,), step_len=4096, copying=60.0)
+# First lists that come twice, then small tables that are asked about.
+_LOOKING_BACK = (
+    Phase(250, (128,), 4096, {"copies": 60.0}),
+    Phase(350, (256,), 4096, {"copies": 8.0, "recall": 60.0}),
+)
 _USUAL_ROWS = (512, 512, 512, 1024)
 
 PRETRAINING = {
     "reference": Recipe(
         shape=Shape(hidden_len=112, num_layers=4, mlp_len=304, num_heads=4, num_kv_heads=4),
-        phases=(_COPYING, Phase(900, _USUAL_ROWS), Phase(60), Phase(300, _USUAL_ROWS)),
+        phases=(*_LOOKING_BACK, Phase(900, _USUAL_ROWS), Phase(60), Phase(300, _USUAL_ROWS)),
     ),
     "base": Recipe(
         shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
-        phases=(_COPYING, Phase(500, _USUAL_ROWS), Phase(40), Phase(300, _USUAL_ROWS)),
+        phases=(*_LOOKING_BACK, Phase(500, _USUAL_ROWS), Phase(40), Phase(300, _USUAL_ROWS)),
     ),
 }
 # Which member a tuned one starts from, and how it is tuned.

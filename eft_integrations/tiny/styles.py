@@ -13,6 +13,7 @@ from functools import cache, partial
 from random import Random
 
 from eft_integrations.tiny import calling, mischief, names, reading, records, talk
+from eft_integrations.tiny import recall as recalling
 from eft_integrations.tiny.chatml import Turn, render
 from eft_integrations.tiny.exercise import Exercise, Tool
 from eft_integrations.tiny.facts import Fact, all_facts
@@ -127,6 +128,12 @@ def copies(rng: Random) -> str:
     forms = ("{}", '"{}"', "- {}", "'{}'", "{}:", "<{}>")
     lines = [[rng.choice(forms).format(word) for word in words] for _ in range(num)]
     return "\n".join(rng.choice((" ", ", ", "\n")).join(line) for line in lines)
+
+
+@style(0.04)
+def recall(rng: Random) -> str:
+    """Small tables, and what they say asked in another order."""
+    return recalling.recall(rng)
 
 
 def spoken(asked: Iterable[Exercise], rng: Random) -> str:

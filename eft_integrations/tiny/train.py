@@ -104,7 +104,7 @@ def _rows(recipe: Recipe, tokenizer: Tokenizer, step: int) -> torch.Tensor:
         f"{recipe.seed}/{step}",
         num_rows=phase.step_len // row_len,
         row_len=row_len,
-        copying=phase.copying,
+        **phase.factors,
     )
     return torch.tensor(rows)
 
