@@ -272,6 +272,19 @@ def session(rng: Random) -> Iterator[Exercise]:
         yield _telling([Turn("tool", given)], body, rng, tools)
 
 
+def drill(rng: Random) -> Iterator[Exercise]:
+    """Some tools, and a call of each or of most: each exercise is one turn of the user."""
+    num = rng.choice((1, 2, 2, 3, 4))
+    if rng.random() < 0.4:
+        offers = [errand.offered(rng) for errand in rng.sample(ERRANDS, num)]
+    else:
+        offers = [_offer(tool) for tool in toys(rng, num)]
+    schemas = [offer.schema for offer in offers]
+    for offer in rng.sample(offers, max(1, num - rng.choice((0, 0, 1)))):
+        text, call = offer.ask(rng)
+        yield exercise(schemas, [Turn("user", text)], [call])
+
+
 def manual(rng: Random) -> str:
     """A page of a handbook: what a function does, and calls of it as code."""
     lines = []

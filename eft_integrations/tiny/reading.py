@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 from eft_integrations.tiny import names
-from eft_integrations.tiny.chatml import Turn
+from eft_integrations.tiny.chatml import Turn, render
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.sayings import joined, saying
 from eft_integrations.tiny.wording import capitalised
@@ -306,8 +306,8 @@ def answered(turns: tuple[Turn, ...], value: str, rng: Random, *tags: str) -> Ex
     return Exercise(
         kind="reading",
         turns=turns,
-        helpful=capitalised(value),
-        others=(capitalised(value), rng.choice(others)),
+        helpful=value,
+        others=(value, rng.choice(others)),
         expect={"contains": [value, capitalised(value)], "max_words": len(value.split()) + 3},
         tags=tags,
     )
@@ -348,6 +348,21 @@ def interview(rng: Random) -> Iterator[Exercise]:
     for _ in range(rng.randint(1, 5)):
         question, value = _pick(text, rng)
         yield answered((Turn("user", question),), value, rng)
+
+
+def quiz(rng: Random) -> str:
+    """A short text and many questions about it, in few words: as text or as a conversation."""
+    text = _text(rng, rng.choice((1, 1, 1, 2, 2, 3, 4, 6)))
+    context = _laid_out(rng, text.lines)
+    asked = list(dict.fromkeys(_pick(text, rng) for _ in range(rng.randint(3, 10))))
+    if rng.random() < 0.3:
+        form = rng.choice(("{q} {v}", "Q: {q}\nA: {v}", "{q}\n{v}", "Question: {q}\nAnswer: {v}"))
+        return "\n".join([context, *(form.format(q=q, v=v or UNKNOWN) for q, v in asked)])
+    turns: list[Turn] = []
+    for question, value in asked:
+        said = (Turn("user", question),) if turns else _turns(rng, context, question)
+        turns += [*said, Turn("assistant", value or UNKNOWN)]
+    return render(turns)
 
 
 def long_reading(rng: Random) -> Exercise:

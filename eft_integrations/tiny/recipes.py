@@ -90,21 +90,22 @@ class Tuning:
     seed: int = 0
 
 
-# First lists that come twice, then small tables that are asked about.
+# First lists that come twice, then small tables that are asked about, then short texts and tools.
 _LOOKING_BACK = (
-    Phase(250, (128,), 4096, {"copies": 60.0}),
-    Phase(350, (256,), 4096, {"copies": 8.0, "recall": 60.0}),
+    Phase(150, (128,), 4096, {"copies": 80.0}),
+    Phase(250, (256,), 4096, {"copies": 10.0, "recall": 80.0}),
+    Phase(350, (256,), 4096, {"recall": 10.0, "quiz": 60.0, "tool_drill": 30.0, "record": 5.0}),
 )
 _USUAL_ROWS = (512, 512, 512, 1024)
 
 PRETRAINING = {
     "reference": Recipe(
         shape=Shape(hidden_len=112, num_layers=4, mlp_len=304, num_heads=4, num_kv_heads=4),
-        phases=(*_LOOKING_BACK, Phase(900, _USUAL_ROWS), Phase(60), Phase(300, _USUAL_ROWS)),
+        phases=(*_LOOKING_BACK, Phase(600, _USUAL_ROWS), Phase(40)),
     ),
     "base": Recipe(
         shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
-        phases=(*_LOOKING_BACK, Phase(500, _USUAL_ROWS), Phase(40), Phase(300, _USUAL_ROWS)),
+        phases=(*_LOOKING_BACK, Phase(400, _USUAL_ROWS), Phase(30)),
     ),
 }
 # Which member a tuned one starts from, and how it is tuned.

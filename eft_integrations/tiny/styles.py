@@ -67,14 +67,14 @@ def pair(facts: Callable[[], tuple[Fact, ...]], rng: Random) -> tuple[Fact, Fact
     return first, second
 
 
-@style(0.1, is_declarative=True)
+@style(0.14, is_declarative=True)
 def statements(rng: Random) -> str:
     """Unrelated facts, one sentence each."""
     facts = rng.choices(all_facts(), k=rng.randint(3, 9))
     return rng.choice((" ", " ", "\n")).join(statement(fact, rng) for fact in facts)
 
 
-@style(0.08, is_declarative=True)
+@style(0.11, is_declarative=True)
 def profile(rng: Random) -> str:
     """All that is known of some entities, in any order."""
     entities = rng.choices(_grouped(all_facts, "entity"), k=rng.randint(1, 3))
@@ -117,7 +117,7 @@ def ledger(rng: Random) -> str:
     return records.ledger(rng)
 
 
-@style(0.05, is_declarative=True)
+@style(0.03, is_declarative=True)
 def copies(rng: Random) -> str:
     """Lists of words that come twice or three times, as an index and its pages do."""
     draws = (names.invented_word, names.foreign, names.code, names.phrase, names.person)
@@ -130,7 +130,7 @@ def copies(rng: Random) -> str:
     return "\n".join(rng.choice((" ", ", ", "\n")).join(line) for line in lines)
 
 
-@style(0.04)
+@style(0.03)
 def recall(rng: Random) -> str:
     """Small tables, and what they say asked in another order."""
     return recalling.recall(rng)
@@ -141,7 +141,8 @@ def spoken(asked: Iterable[Exercise], rng: Random) -> str:
     turns: list[Turn] = []
     tools: Sequence[Tool] = ()
     for one in asked:
-        told = one.others if one.others and rng.random() < 0.8 else (one.helpful,)
+        # The manners of the tuned members are among those of the web, and seldom.
+        told = one.others if one.others and rng.random() < 0.97 else (one.helpful,)
         turns += [*one.turns, Turn("assistant", rng.choice(told), one.calls)]
         tools = one.tools
     return render(turns, tools)
@@ -195,10 +196,16 @@ def text_and_question(rng: Random) -> str:
     return spoken([reading.reading(rng)], rng)
 
 
-@style(0.06)
+@style(0.05)
 def text_and_questions(rng: Random) -> str:
     """A text, and question after question about it."""
     return spoken(reading.interview(rng), rng)
+
+
+@style(0.05)
+def quiz(rng: Random) -> str:
+    """A short text, and all that it answers."""
+    return reading.quiz(rng)
 
 
 @style(0.004)
@@ -213,9 +220,15 @@ def tool_call(rng: Random) -> str:
     return spoken([calling.one_call(rng)], rng)
 
 
-@style(0.05)
+@style(0.04)
+def tool_drill(rng: Random) -> str:
+    """A few tools, and call after call."""
+    return spoken(calling.drill(rng), rng)
+
+
+@style(0.03)
 def tool_session(rng: Random) -> str:
-    """Request after request to the same tools."""
+    """Request after request to the same tools, with their results."""
     return spoken(calling.session(rng), rng)
 
 
