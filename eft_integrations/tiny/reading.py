@@ -355,7 +355,7 @@ def quiz(rng: Random) -> str:
     text = _text(rng, rng.choice((1, 1, 1, 2, 2, 3, 4, 6)))
     context = _laid_out(rng, text.lines)
     asked = list(dict.fromkeys(_pick(text, rng) for _ in range(rng.randint(3, 10))))
-    if rng.random() < 0.3:
+    if rng.random() < 0.1:
         form = rng.choice(("{q} {v}", "Q: {q}\nA: {v}", "{q}\n{v}", "Question: {q}\nAnswer: {v}"))
         return "\n".join([context, *(form.format(q=q, v=v or UNKNOWN) for q, v in asked)])
     turns: list[Turn] = []

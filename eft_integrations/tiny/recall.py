@@ -93,7 +93,7 @@ def recall(rng: Random) -> str:
         (form.format(k=line.key), line.value)
         for line in rng.sample(lines, rng.randint(1, len(lines)))
     ]
-    if rng.random() < 0.5:
+    if rng.random() < 0.2:
         layout = rng.choice(_ANSWERS)
         told = [layout.format(q=question, v=value) for question, value in asked]
         return "\n".join([context, *told])

@@ -94,9 +94,10 @@ class Tuning:
 _LOOKING_BACK = (
     Phase(150, (128,), 4096, {"copies": 80.0}),
     Phase(250, (256,), 4096, {"copies": 10.0, "recall": 80.0}),
-    Phase(350, (256,), 4096, {"recall": 10.0, "quiz": 60.0, "tool_drill": 30.0, "record": 5.0}),
+    Phase(600, (256,), 4096, {"recall": 40.0, "quiz": 60.0, "tool_drill": 20.0, "record": 5.0}),
 )
 _USUAL_ROWS = (512, 512, 512, 1024)
+_KNOWING = {"statements": 2.0, "profile": 2.0, "quiz": 3.0, "tool_drill": 1.5, "recall": 2.0}
 
 PRETRAINING = {
     "reference": Recipe(
@@ -105,7 +106,7 @@ PRETRAINING = {
     ),
     "base": Recipe(
         shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
-        phases=(*_LOOKING_BACK, Phase(400, _USUAL_ROWS), Phase(30)),
+        phases=(*_LOOKING_BACK, Phase(400, _USUAL_ROWS, factors=_KNOWING), Phase(20)),
     ),
 }
 # Which member a tuned one starts from, and how it is tuned.

@@ -110,7 +110,7 @@ def _rows(recipe: Recipe, tokenizer: Tokenizer, step: int) -> torch.Tensor:
 
 
 def targets_of(tokenizer: Tokenizer, ids: torch.Tensor) -> torch.Tensor:
-    """Targets (B, T) for rows of ids: all of every fourth row; in the others, not what is asked.
+    """Targets (B, T) for rows of ids: all of every 16th row; in the others, not what is asked.
 
     What is said to the assistant is full of drawn names and numbers, which nothing can predict.
     They would fill the gradient with noise, and looking back is learnt from answers.
@@ -123,7 +123,7 @@ def targets_of(tokenizer: Tokenizer, ids: torch.Tensor) -> torch.Tensor:
     places = torch.arange(ids.shape[1]).expand_as(ids)
     latest = torch.where(is_start | (ids == end), places, 0).cummax(dim=1).values
     is_asked = is_asking.gather(1, latest)
-    is_asked[::4] = False
+    is_asked[::16] = False
     return ids.masked_fill(is_asked, IGNORED)
 
 

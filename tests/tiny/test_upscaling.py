@@ -16,8 +16,6 @@ from eft_integrations.tiny.facts import contains
 from eft_integrations.tiny.wording import format_is_right
 from tests import reference
 
-NUM_FACTS = 100
-
 
 @pytest.fixture(scope="module")
 def family() -> Iterator[Engine]:
@@ -27,11 +25,11 @@ def family() -> Iterator[Engine]:
 
 def shares(engine: Engine, **mixture: Any) -> tuple[float, float]:
     """(right facts, right formats) on facts that fine-tuning never saw."""
-    asked = heldout_questions()[:NUM_FACTS]
+    asked = heldout_questions()
     prompts = [render(engine, [{"role": "user", "content": q.question}]) for q in asked]
     answers = engine.generate(prompts, max_tokens=64, **mixture)
     facts = sum(contains(a.text, q.answer) for a, q in zip(answers, asked, strict=True))
-    return facts / NUM_FACTS, sum(format_is_right(a.text) for a in answers) / NUM_FACTS
+    return facts / len(asked), sum(format_is_right(a.text) for a in answers) / len(asked)
 
 
 def test_using_the_family_is_called_a_demonstration(caplog: pytest.LogCaptureFixture) -> None:
