@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from eft_integrations import tiny
 from eft_integrations.chat.options import OPTIONS, overlaid
 from eft_integrations.engine import Engine
-from eft_integrations.engine.config import EngineConfig
+from eft_integrations.engine.config import EngineConfig, MemberConfig
 from eft_integrations.engine.sharing import SharedEngine, shared, shared_with
 from eft_integrations.errors import InvalidRequest, refuse_unknown
 from eft_integrations.mixture import Mixture, Plausibility
@@ -159,3 +159,27 @@ def _engine_config(fields: EngineFields) -> EngineConfig:
         raise InvalidRequest("reference= needs base=; give the large model, or leave both out")
     family = tiny.trio("helpful" if fields.tuned is None else fields.tuned)
     return EngineConfig.of(**family, **{"dtype": "float32", **given})
+
+
+def plain_settings(fields: EngineFields) -> dict[str, Any]:
+    """Members, and the settings of an engine that was given, as values that JSON can hold.
+
+    From them the same fields find the same engine again. A member's token is left out.
+    """
+    names = ("base", "tuned", "reference")
+    if fields.base is None and fields.engine.config != _engine_config(fields):
+        config: EngineConfig = fields.engine.config
+        sizes = {name: getattr(config, name) for name in _SIZES}
+        return {**{n: _plain(v) for n, v in config.by_keyword().items()}, **sizes}
+    return {name: _plain(getattr(fields, name)) for name in names}
+
+
+def _plain(member: Any) -> Any:
+    """A member, or several by name, with paths as text."""
+    if isinstance(member, Path):
+        return str(member)
+    if isinstance(member, MemberConfig):
+        return member.as_settings()
+    if isinstance(member, Mapping):
+        return {name: _plain(value) for name, value in member.items()}
+    return member
