@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,30 @@ import pytest
 
 from eft_integrations import Engine
 from eft_integrations.llama_index import EFTLLM
+
+HERE = Path(__file__).parent
+# What LlamaIndex itself leaves behind: agents look through themselves with inspect and meet what
+# pydantic deprecates; loops and data bases are dropped without being closed.
+LEFT = (
+    "ignore::DeprecationWarning:inspect",
+    "ignore:unclosed event loop:ResourceWarning",
+    "ignore:unclosed <socket.socket:ResourceWarning",
+    "ignore:<aiosqlite.core.Connection:ResourceWarning",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            for rule in LEFT:
+                item.add_marker(pytest.mark.filterwarnings(rule))
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """What is left behind is found here, and not in a test of another room."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
