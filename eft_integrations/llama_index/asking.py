@@ -12,6 +12,7 @@ from eft_integrations.chat import ChatRequest, Prepared, events_of
 from eft_integrations.chat.asking import Ready, ready
 from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS, call_options, choice_of
 from eft_integrations.errors import InvalidRequest, refuse_unknown
+from eft_integrations.llama_index.cancelling import CancelScope, agenerate, generate, scope_here
 from eft_integrations.llama_index.messages import chat_messages
 from eft_integrations.llama_index.prompts import Meant, meant
 from eft_integrations.llama_index.responses import Responder
@@ -31,6 +32,7 @@ class Asked:
     """A call that is ready, and how its answer is told."""
 
     ready: Ready
+    scope: CancelScope
     model_name: str
 
     def responder(self) -> Responder:
@@ -47,8 +49,15 @@ class Asked:
             ),
         )
 
-    def whole(self, generation: Generation) -> ChatResponse:
-        """The response of a finished generation."""
+    def whole(self) -> ChatResponse:
+        """The whole answer."""
+        return self._told(generate(self.ready, self.scope))
+
+    async def awhole(self) -> ChatResponse:
+        """The twin of :meth:`whole`."""
+        return self._told(await agenerate(self.ready, self.scope))
+
+    def _told(self, generation: Generation) -> ChatResponse:
         return self.responder().whole(events_of(self.ready.engine, self.ready.prepared, generation))
 
 
@@ -60,7 +69,8 @@ def ask(llm: EFTLLM, messages: Sequence[ChatMessage], keywords: Mapping[str, Any
     request = _request(
         llm, asks, keywords, is_constrained=any(k in options for k in CONSTRAINT_KEYS)
     )
-    return Asked(ready=ready(llm.open_engine, request, options), model_name=llm.model_name)
+    asked = ready(llm.open_engine, request, options)
+    return Asked(ready=asked, scope=scope_here(), model_name=llm.model_name)
 
 
 def ask_text(llm: EFTLLM, prompt: str, keywords: Mapping[str, Any], *, is_formatted: bool) -> Asked:
@@ -79,7 +89,7 @@ def ask_text(llm: EFTLLM, prompt: str, keywords: Mapping[str, Any], *, is_format
         marks={},
     )
     asked = Ready(engine=engine, prepared=prepared, options=_options(llm, keywords, ()))
-    return Asked(ready=asked, model_name=llm.model_name)
+    return Asked(ready=asked, scope=scope_here(), model_name=llm.model_name)
 
 
 def _options(llm: EFTLLM, keywords: Mapping[str, Any], stop: Sequence[str]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from eft_integrations.chat.fields import EngineFields, plain_settings
 from eft_integrations.chat.options import OPTIONS, overlaid
 from eft_integrations.errors import InvalidRequest, UnusableAnswer, refuse_unknown
 from eft_integrations.llama_index.asking import ask, ask_text, refuse_choices
+from eft_integrations.llama_index.cancelling import CancelScope, cancel_scope
 from eft_integrations.llama_index.overriding import overrides_of, overriding
 from eft_integrations.llama_index.responses import completion
 from eft_integrations.llama_index.streams import acompleted, astreamed, completed, streamed
@@ -134,6 +135,13 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
         parse(overlaid(self.engine_options(), options))
         return overriding(self.engine, options)
 
+    def cancel_scope(self) -> AbstractContextManager[CancelScope]:
+        """``with llm.cancel_scope() as scope``: ``scope.cancel()`` ends what is asked inside.
+
+        For threads in which LlamaIndex reads the model, such as those of its chat engines.
+        """
+        return cancel_scope()
+
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a text, as the members read it."""
         return list(self.open_engine.encoder.encode(text, special=False))
@@ -149,14 +157,13 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
     @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """One answer."""
-        asked = ask(self, messages, kwargs)
-        return asked.whole(asked.ready.generate())
+        return ask(self, messages, kwargs).whole()
 
     @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """The twin of :meth:`chat`; cancelling it ends the computation."""
         asked = await asyncio.to_thread(ask, self, messages, kwargs)
-        return asked.whole(await asked.ready.agenerate())
+        return await asked.awhole()
 
     @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
@@ -173,8 +180,7 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """An answer to ``prompt`` as a user's message; with ``formatted`` its continuation."""
-        asked = ask_text(self, prompt, kwargs, is_formatted=formatted)
-        return completion(asked.whole(asked.ready.generate()))
+        return completion(ask_text(self, prompt, kwargs, is_formatted=formatted).whole())
 
     @llm_completion_callback()
     async def acomplete(
@@ -182,7 +188,7 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
     ) -> CompletionResponse:
         """The twin of :meth:`complete`."""
         asked = await asyncio.to_thread(ask_text, self, prompt, kwargs, is_formatted=formatted)
-        return completion(asked.whole(await asked.ready.agenerate()))
+        return completion(await asked.awhole())
 
     @llm_completion_callback()
     def stream_complete(

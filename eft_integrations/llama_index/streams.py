@@ -14,6 +14,7 @@ def streamed(asked: Asked) -> Generator[ChatResponse, None, None]:
     """Responses with all that was said so far; closing ends the computation."""
     reader, responder = asked.ready.prepared.reader(), asked.responder()
     with asked.ready.stream() as stream:
+        asked.scope.add(stream)
         for event in stream:
             response = responder.response(reader.take(event))
             if response is not None:
@@ -24,6 +25,7 @@ async def astreamed(asked: Asked) -> AsyncGenerator[ChatResponse, None]:
     """The twin of :func:`streamed`."""
     reader, responder = asked.ready.prepared.reader(), asked.responder()
     async with asked.ready.astream() as stream:
+        asked.scope.add(stream)
         async for event in stream:
             response = responder.response(reader.take(event))
             if response is not None:
