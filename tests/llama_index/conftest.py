@@ -16,6 +16,7 @@ HERE = Path(__file__).parent
 # pydantic deprecates; loops and data bases are dropped without being closed.
 LEFT = (
     "ignore::DeprecationWarning:inspect",
+    "ignore:is_running called from within a step:DeprecationWarning",
     "ignore:unclosed event loop:ResourceWarning",
     "ignore:unclosed <socket.socket:ResourceWarning",
     "ignore:<aiosqlite.core.Connection:ResourceWarning",
@@ -29,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.filterwarnings(rule))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _collected() -> Iterator[None]:
     """What is left behind is found here, and not in a test of another room."""
     yield
