@@ -96,7 +96,7 @@ def test_the_token_counter_is_exact(llm: EFTLLM) -> None:
         model.complete("Hello").raw,
         asyncio.run(model.achat(ASK)).raw,
     ]
-    assert counter.total_llm_token_count == sum(raw["usage"]["total_tokens"] for raw in usages)  # type: ignore[index]
+    assert counter.total_llm_token_count == sum(raw["usage"]["total_tokens"] for raw in usages)
 
 
 def test_log_probabilities_come_by_position_with_contributions(llm: EFTLLM, engine: Engine) -> None:
@@ -106,7 +106,7 @@ def test_log_probabilities_come_by_position_with_contributions(llm: EFTLLM, engi
     assert response.logprobs is not None
     assert [one[0].logprob for one in response.logprobs] == list(expected.logprobs or ())
     assert {len(one) for one in response.logprobs} == {2}
-    told = response.raw["eft"]["tokens"]  # type: ignore[index]
+    told = response.raw["eft"]["tokens"]
     assert [one["contributions"] for one in told] == list(expected.contributions or ())
     assert llm.chat(ASK).logprobs is None
 

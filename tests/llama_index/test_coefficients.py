@@ -14,6 +14,7 @@ from llama_index.core import Document, MockEmbedding, VectorStoreIndex
 from llama_index.core.agent.workflow import FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.chat_engine import SimpleChatEngine
+from llama_index.core.chat_engine.types import ChatMode
 from llama_index.core.extractors import KeywordExtractor
 from llama_index.core.ingestion.pipeline import get_transformation_hash
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
@@ -85,17 +86,17 @@ async def test_overrides_of_tasks_do_not_mix(llm: EFTLLM) -> None:
     async def asked(alpha: float) -> Any:
         with llm.override(alpha=alpha):
             response = await llm.achat(ASK)
-        return response.raw["eft"]["alpha"]  # type: ignore[index]
+        return response.raw["eft"]["alpha"]
 
     alphas = [0.1, 0.2, 0.3]
     assert await asyncio.gather(*map(asked, alphas)) == alphas
-    assert "alpha" not in (await llm.achat(ASK)).raw["eft"]  # type: ignore[index]
+    assert "alpha" not in (await llm.achat(ASK)).raw["eft"]
 
 
 def test_an_override_ends_with_its_block(llm: EFTLLM) -> None:
     with pytest.raises(RuntimeError, match="ours"), llm.override(alpha=0.3):
         raise RuntimeError("ours")
-    assert "alpha" not in llm.chat(ASK).raw["eft"]  # type: ignore[index]
+    assert "alpha" not in llm.chat(ASK).raw["eft"]
 
 
 class Heard(BaseEventHandler):
@@ -153,7 +154,7 @@ READERS: dict[str, Callable[[EFTLLM], Any]] = {
         SimpleChatEngine.from_defaults(llm=m).stream_chat("Hello").response_gen
     ),
     "condensing chat engine": lambda m: (
-        index().as_chat_engine(chat_mode="condense_plus_context", llm=m).chat("Hello")
+        index().as_chat_engine(chat_mode=ChatMode.CONDENSE_PLUS_CONTEXT, llm=m).chat("Hello")
     ),
     "function agent": lambda m: asyncio.run(ran(FunctionAgent(tools=[look], llm=m))),
     "react agent": lambda m: asyncio.run(ran(ReActAgent(tools=[look], llm=m))),
@@ -172,10 +173,11 @@ def test_an_override_at_query_time_holds_while_the_response_is_read(
 ) -> None:
     engine = index().as_query_engine(llm=talker, streaming=True, response_mode=mode)
     with talker.override(alpha=0.3):
-        response = engine.query("What?")
-    assert "".join(response.response_gen)  # type: ignore[union-attr]
+        response: Any = engine.query("What?")
+    assert "".join(response.response_gen)
     assert heard == [0.3]
-    list(engine.query("What?").response_gen)  # type: ignore[union-attr]
+    response = engine.query("What?")
+    list(response.response_gen)
     assert heard == [0.3, None]
 
 
@@ -208,6 +210,6 @@ def test_unknown_coefficients_are_refused_with_a_suggestion(llm: EFTLLM) -> None
     with pytest.raises(UnknownOption, match="did you mean 'alpha'"):
         llm.override(alpa=1.0)
     with pytest.raises(UnknownOption, match="did you mean 'alpha'"):
-        EFTLLM(alpa=1.0)
+        EFTLLM(alpa=1.0)  # type: ignore[call-arg] # the typo is the point
     with pytest.raises(InvalidRequest, match="exclude each other"):
         llm.override(alpha=1.0, beta=1.0)

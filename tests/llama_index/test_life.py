@@ -150,7 +150,7 @@ def test_a_cancelled_scope_ends_whole_answers(engine: Engine, is_async: bool) ->
         response = asyncio.run(llm.achat(ASK)) if is_async else llm.chat(ASK)
     assert response.raw is not None
     assert response.raw["finish_reason"] == "cancelled"
-    assert llm.with_options(max_tokens=2).chat(ASK).raw["finish_reason"] != "cancelled"  # type: ignore[index]
+    assert llm.with_options(max_tokens=2).chat(ASK).raw["finish_reason"] != "cancelled"
 
 
 def test_a_deadline_ends_with_the_partial_text(llm: EFTLLM) -> None:
@@ -233,7 +233,7 @@ def test_what_is_unknown_is_refused(llm: EFTLLM, name: str) -> None:
     with pytest.raises(UnknownOption, match=name):
         llm.chat(ASK, **{name: 1})
     with pytest.raises(UnknownOption, match=name):
-        EFTLLM(**{name: 1})
+        EFTLLM(**{name: 1})  # type: ignore[arg-type] # none of its fields
 
 
 @pytest.mark.parametrize(

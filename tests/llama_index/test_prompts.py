@@ -92,7 +92,7 @@ def test_orders_of_roles_are_repaired(
 def test_complete_goes_through_the_template(engine: Engine) -> None:
     llm = EFTLLM(engine=engine, max_tokens=1)
     raw: Any = llm.complete("Hello").raw
-    assert raw["usage"] == llm.chat([ChatMessage(content="Hello")]).raw["usage"]  # type: ignore[index]
+    assert raw["usage"] == llm.chat([ChatMessage(content="Hello")]).raw["usage"]
     later: Any = asyncio.run(llm.acomplete("Hello")).raw
     assert later["usage"] == raw["usage"]
     formatted: Any = llm.complete("Hello", formatted=True).raw

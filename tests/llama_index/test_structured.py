@@ -143,10 +143,12 @@ def test_what_does_not_validate_is_an_error_that_nobody_swallows(writer: EFTLLM,
 def test_the_system_prompt_is_said(writer: EFTLLM, way: str, monkeypatch: Any) -> None:
     said: list[Any] = []
     model = writer.model_copy(update={"system_prompt": "Be kind."})
-    monkeypatch.setattr(
-        "eft_integrations.llama_index.asking.meant",
-        lambda turns: said.append(turns) or meant(turns),
-    )
+
+    def noted(turns: Any) -> Any:
+        said.append(turns)
+        return meant(turns)
+
+    monkeypatch.setattr("eft_integrations.llama_index.asking.meant", noted)
     WAYS[way](model, Part)
     assert said[0][0] == {"role": "system", "content": "Be kind."}
 
