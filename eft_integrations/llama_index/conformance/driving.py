@@ -90,12 +90,13 @@ async def collected(stream: Any) -> list[Any]:
     return [chunk async for chunk in await stream]
 
 
-async def ticks_during(coroutine: Coroutine[Any, Any, object]) -> tuple[int, float]:
-    """How often the loop went round while this ran, and how long it took."""
-    ticks, start = 0, time.perf_counter()
-    task = asyncio.ensure_future(coroutine)
+async def pauses_during(coroutine: Coroutine[Any, Any, object]) -> tuple[float, float]:
+    """Seconds of the longest turn of the loop while this ran, and of the whole."""
+    start = last = time.perf_counter()
+    longest, task = 0.0, asyncio.ensure_future(coroutine)
     while not task.done():
         await asyncio.sleep(0)
-        ticks += 1
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
     await task
-    return ticks, time.perf_counter() - start
+    return longest, last - start
