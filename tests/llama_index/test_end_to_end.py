@@ -108,7 +108,9 @@ def test_default_chunk_sizes_survive(
 
 def test_four_extractors_in_flight_are_one_batch(family: Engine, writer: EFTLLM) -> None:
     nodes = [TextNode(text=FACTS["harbour"]) for _ in range(4)]
-    extractor = KeywordExtractor(llm=writer.bind(max_tokens=24), num_workers=4, show_progress=False)
+    # an answer of so many letters takes all of its tokens
+    long = writer.bind(max_tokens=48, regex="[a-z ]{400,}")
+    extractor = KeywordExtractor(llm=long, num_workers=4, show_progress=False)
 
     def steps(some: Any) -> int:
         before = family.stats().num_steps
