@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Overloaded,
         StepFailed,
         UnknownOption,
+        UnusableAnswer,
         VocabularyMismatch,
     )
     from eft_integrations.mixture import Mixture, Plausibility
@@ -37,6 +38,7 @@ _ROOMS = {
         "Overloaded",
         "StepFailed",
         "UnknownOption",
+        "UnusableAnswer",
         "VocabularyMismatch",
     ),
     "eft_integrations.mixture": ("Mixture", "Plausibility"),
@@ -65,6 +67,7 @@ __all__ = [  # noqa: RUF022 — in the order in which a reader meets them
     "Overloaded",
     "EngineClosed",
     "StepFailed",
+    "UnusableAnswer",
     "__version__",
 ]
 

@@ -49,6 +49,10 @@ class StepFailed(EFTError):
     """A forward pass or the choice of a token raised; the cause is chained."""
 
 
+class UnusableAnswer(EFTError):
+    """An answer that has not the form it was asked for, such as JSON that max_tokens cut off."""
+
+
 def refuse_unknown(kind: str, got: Iterable[object], known: Iterable[str]) -> None:
     """Raise :class:`UnknownOption` for the first name of ``got`` that is not in ``known``."""
     names = sorted(known)

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "chat": DATA | {"engine", "chat"},
     "viz": DATA | {"engine", "viz"},
     "langchain": DATA | {"engine", "chat", "langchain"},
+    "llama_index": DATA | {"engine", "chat", "llama_index"},
     "cli": DATA | {"engine", "chat", "viz", "evaluation", "cli"},
     "tiny": DATA,
     "evaluation": DATA | {"rule", "engine", "chat", "evaluation"},
@@ -40,7 +41,9 @@ GUESTS = {
     "lm_eval": {"evaluation"},
     "langchain_core": {"langchain"},
     "langchain": {"langchain"},
-    "pydantic": {"langchain"},
+    "llama_index": {"llama_index"},
+    "llama_index_instrumentation": {"llama_index"},
+    "pydantic": {"chat", "langchain", "llama_index"},
     "jinja2": {"chat", "engine", "viz"},
     "numpy": {"evaluation"},
     "matplotlib": {"evaluation"},
@@ -145,6 +148,14 @@ def test_agents_are_known_to_the_middleware_only() -> None:
         f.name for f in room.glob("*.py") if "langchain" in {n.split(".")[0] for n in imports(f)}
     }
     assert hosts == {"middleware.py"}
+
+
+def test_pydantic_is_known_to_the_fields_of_the_chat_room_only() -> None:
+    room = PACKAGE / "chat"
+    hosts = {
+        f.name for f in room.glob("*.py") if "pydantic" in {n.split(".")[0] for n in imports(f)}
+    }
+    assert hosts == {"fields.py"}
 
 
 def test_the_front_door_is_light() -> None:

@@ -168,8 +168,9 @@ def _rendered(
     if not shows_tools:
         messages, tools = repair.spoken(messages, tools, dialect), []
     merged = repair.joined(messages)
+    ways = (merged, repair.with_system_first(merged), repair.without_system(merged))
     refusal: InvalidRequest | None = None
-    for turns in (messages, merged, repair.without_system(merged)):
+    for turns in (messages, *ways):
         try:
             return render(engine, turns, tools or None, request.templates)
         except InvalidRequest as error:

@@ -52,6 +52,12 @@ def without_system(messages: Sequence[Turn]) -> list[Turn]:
     return joined(out)
 
 
+def with_system_first(messages: Sequence[Turn]) -> list[Turn]:
+    """A leading system message stays; later ones go to a user, for templates that refuse them."""
+    head = [message for message in messages[:1] if message["role"] == "system"]
+    return [*head, *without_system(messages[len(head) :])]
+
+
 def with_schema(
     messages: Sequence[Turn], schema: Mapping[str, Any], *, has_tools: bool
 ) -> list[Turn]:

@@ -78,6 +78,12 @@ class MemberConfig:
             return cls(**member)
         return cls(path=member)
 
+    def as_settings(self) -> dict[str, Any]:
+        """What differs from the defaults, as :meth:`of` takes it; the token stays out."""
+        told = [s.name for s in fields(self) if s.repr and getattr(self, s.name) != s.default]
+        given = {name: getattr(self, name) for name in told}
+        return {name: str(v) if isinstance(v, Path) else v for name, v in given.items()}
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngineConfig:
@@ -128,6 +134,20 @@ class EngineConfig:
         roles, given = name_roles(base, tuned, reference)
         members = {role: _placed(MemberConfig.of(m), dtype, device) for role, m in given.items()}
         return cls(members=members, roles=roles, **settings)
+
+    def by_keyword(self) -> dict[str, Any]:
+        """The members as :meth:`of` takes them: ``base``, ``tuned`` and ``reference``."""
+        tuned = {name: self.members[name] for name in self.roles.tuned if name in self.members}
+        several = {
+            name: self.members[role]
+            for name, role in self.roles.reference_of.items()
+            if role != REFERENCE
+        }
+        return {
+            "base": self.members[BASE],
+            "tuned": tuned.get("tuned") if set(tuned) <= {"tuned"} else tuned,
+            "reference": several or self.members.get(REFERENCE),
+        }
 
 
 def _placed(member: MemberConfig, dtype: str, device: str) -> MemberConfig:

@@ -6,6 +6,7 @@ import json
 import threading
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -66,21 +67,27 @@ def shared(config: EngineConfig) -> SharedEngine:
     One that was closed is not handed out again.
     """
     with _LOCK:
-        known = _SHARED.get(repr(config))
+        known = _SHARED.get(_key(config))
         if known is None or known.is_closed:
-            known = _SHARED[repr(config)] = SharedEngine(config)
+            known = _SHARED[_key(config)] = SharedEngine(config)
         return known
 
 
 def shared_with(engine: Engine) -> SharedEngine:
     """An open engine, which copies and pickles of its holder find again by its settings."""
     with _LOCK:
-        known = _SHARED.get(repr(engine.config))
+        known = _SHARED.get(_key(engine.config))
         if known is not None and known._engine is engine:
             return known
         mine = SharedEngine(engine.config, engine)
-        _SHARED[repr(engine.config)] = mine
+        _SHARED[_key(engine.config)] = mine
         return mine
+
+
+def _key(config: EngineConfig) -> str:
+    """Equal for equal settings, whether a path was given as text or not."""
+    members = {role: replace(m, path=str(m.path)) for role, m in config.members.items()}
+    return repr(replace(config, members=members))
 
 
 @lru_cache(maxsize=64)

@@ -9,39 +9,32 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from eft_integrations.chat import ChatRequest, Prepared, events_of, prepare
-from eft_integrations.engine import Engine
-from eft_integrations.errors import InvalidRequest
+from eft_integrations.chat import ChatRequest, events_of
+from eft_integrations.chat.asking import Ready, ready
+from eft_integrations.chat.options import call_options, choice_of
 from eft_integrations.langchain.chunks import PROVIDER, Chunker
 from eft_integrations.langchain.fields import EFTFields
 from eft_integrations.langchain.messages import chat_messages
-from eft_integrations.langchain.options import (
-    OPTIONS,
-    joined_stops,
-    overlaid,
-    refuse_unknown_options,
-)
-from eft_integrations.langchain.tools import choice_of, response_schema, tool_schemas
-from eft_integrations.options import CONSTRAINT_KEYS
+from eft_integrations.langchain.options import refuse_unknown_options
+from eft_integrations.langchain.tools import response_schema, tool_schemas
 from eft_integrations.request import Generation
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Prompts and options for ``Engine.generate`` and ``stream``, and how answers are told."""
+    """A call that is ready, and how its answers are told."""
 
-    engine: Engine
-    prepared: Prepared
-    options: Mapping[str, Any]
+    ready: Ready
     model_name: str
 
     def chunker(self) -> Chunker:
         """A fresh translator of one answer."""
+        options = self.ready.options
         return Chunker(
             model_name=self.model_name,
-            report=_report(self.options),
-            encoder=self.engine.encoder,
-            shows_tokens=bool(self.options.get("logprobs") or self.options.get("top_logprobs")),
+            report=self.ready.report,
+            encoder=self.ready.engine.encoder,
+            shows_tokens=bool(options.get("logprobs") or options.get("top_logprobs")),
         )
 
     def result(self, generation: Generation) -> ChatResult:
@@ -56,7 +49,8 @@ class Asked:
         return ChatResult(generations=told, llm_output=several if len(told) > 1 else None)
 
     def _told(self, generation: Generation) -> ChatGeneration:
-        return self.chunker().generation(events_of(self.engine, self.prepared, generation))
+        events = events_of(self.ready.engine, self.ready.prepared, generation)
+        return self.chunker().generation(events)
 
 
 def chat_request(
@@ -85,38 +79,12 @@ def ask(
     """Everything that may be refused is checked here. Loads the engine on its first use."""
     refuse_unknown_options(keywords, is_chat=True)
     request = chat_request(fields, messages, keywords)
-    engine = fields.open_engine
-    prepared = prepare(engine, request)
-    options = call_options(fields, stop, keywords)
-    if prepared.grammar is not None:
-        clash = next((key for key in CONSTRAINT_KEYS if key in options), None)
-        if clash is not None:
-            raise InvalidRequest(
-                f"{clash}= and tools or response_format exclude each other; give one of them"
-            )
-        options["grammar"] = prepared.grammar
+    options = call_options(fields.engine_options(), keywords, stop)
     name = keywords.get("model") or fields.model_name
-    return Asked(engine=engine, prepared=prepared, options=options, model_name=name)
-
-
-def call_options(
-    fields: EFTFields, stop: list[str] | None, keywords: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Keywords of ``Engine.generate``: the call's over the model's, stop strings of both."""
-    own = fields.engine_options()
-    given = {key: value for key, value in keywords.items() if key in OPTIONS}
-    stops = joined_stops(own.get("stop"), given.get("stop"), stop)
-    merged = {"max_tokens": None, **overlaid(own, given)}
-    merged.pop("stop", None)
-    return {**merged, "stop": stops} if stops else merged
+    return Asked(ready=ready(fields.open_engine, request, options), model_name=name)
 
 
 def fields_of_chat(fields: EFTFields) -> dict[str, Any]:
     """What a chat model may declare of its own besides options."""
     names = ("templates", "dialect", "reasoning")
     return {n: v for n in names if (v := getattr(fields, n, None)) is not None}
-
-
-def _report(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of an answer, for its metadata; a grammar would be longer than the answer."""
-    return {key: value for key, value in options.items() if key not in CONSTRAINT_KEYS}

@@ -23,10 +23,11 @@ from pydantic import model_validator
 
 from eft_integrations import __version__
 from eft_integrations.chat import prepare
+from eft_integrations.chat.fields import shared_engine
 from eft_integrations.langchain.asking import Asked, ask, chat_request
 from eft_integrations.langchain.binding import EFTBinding
 from eft_integrations.langchain.chunks import PROVIDER
-from eft_integrations.langchain.fields import EFTFields, shared_engine
+from eft_integrations.langchain.fields import EFTFields
 from eft_integrations.langchain.options import configured, refuse_unknown_options
 from eft_integrations.langchain.structured import bound_keywords, parser_of, with_raw
 from eft_integrations.langchain.tools import tool_schemas
@@ -94,7 +95,7 @@ class ChatEFT(EFTFields, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         asked = ask(self, messages, stop, kwargs)
-        return asked.result(asked.engine.generate(dict(asked.prepared.prompts), **asked.options))
+        return asked.result(asked.ready.generate())
 
     async def _agenerate(
         self,
@@ -104,8 +105,7 @@ class ChatEFT(EFTFields, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         asked = await asyncio.to_thread(ask, self, messages, stop, kwargs)
-        prompts = dict(asked.prepared.prompts)
-        return asked.result(await asked.engine.agenerate(prompts, **asked.options))
+        return asked.result(await asked.ready.agenerate())
 
     def _stream(
         self,
@@ -115,8 +115,8 @@ class ChatEFT(EFTFields, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         asked = ask(self, messages, stop, kwargs)
-        reader, chunker = asked.prepared.reader(), asked.chunker()
-        with asked.engine.stream(dict(asked.prepared.prompts), **asked.options) as stream:
+        reader, chunker = asked.ready.prepared.reader(), asked.chunker()
+        with asked.ready.stream() as stream:
             for event in stream:
                 chunk = chunker.chunk(reader.take(event))
                 if chunk is not None:
@@ -130,8 +130,8 @@ class ChatEFT(EFTFields, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         asked: Asked = await asyncio.to_thread(ask, self, messages, stop, kwargs)
-        reader, chunker = asked.prepared.reader(), asked.chunker()
-        async with asked.engine.astream(dict(asked.prepared.prompts), **asked.options) as stream:
+        reader, chunker = asked.ready.prepared.reader(), asked.chunker()
+        async with asked.ready.astream() as stream:
             async for event in stream:
                 chunk = chunker.chunk(reader.take(event))
                 if chunk is not None:

@@ -1,139 +1,21 @@
-"""What both faces declare: the members of their engine, and the options of its requests."""
+"""What LangChain's two faces declare besides members and options."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from langchain_core.runnables.utils import ConfigurableFieldSpec
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
-from eft_integrations import tiny
-from eft_integrations.engine import Engine
-from eft_integrations.engine.config import EngineConfig
-from eft_integrations.engine.sharing import SharedEngine, shared, shared_with
-from eft_integrations.errors import InvalidRequest, refuse_unknown
-from eft_integrations.langchain.options import CONFIGURABLE, OPTIONS, PREFIX, overlaid
-from eft_integrations.mixture import Mixture, Plausibility
-from eft_integrations.options import parse
-
-_PLACES = ("dtype", "device")
-_SIZES = ("max_slots", "max_context", "kv_memory", "max_queue", "prefill_chunk", "mixture")
+from eft_integrations.chat.fields import EngineFields
+from eft_integrations.langchain.options import CONFIGURABLE, PREFIX
 
 
-class EFTFields(BaseModel):
-    """Settings of ``Engine.from_pretrained`` and options of ``Engine.generate``, as fields.
-
-    Without members it is the embedded family. None stands for the engine's own default, but for
-    ``max_tokens``, where it is the end of the context. ``model`` is the name under which answers
-    are reported. ``api_key`` and ``max_retries`` are taken and do nothing.
-    """
-
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
-
-    base: Any = None
-    tuned: Any = None
-    reference: Any = None
-    engine: Any = Field(default=None, exclude=True, repr=False)
-    dtype: str | None = None
-    device: str | None = None
-    max_slots: int | None = None
-    max_context: int | None = None
-    kv_memory: int | None = None
-    max_queue: int | None = None
-    prefill_chunk: int | None = None
-    mixture: Mixture | None = None
-    model: str | None = None
-
-    alpha: float | Mapping[str, float] | None = None
-    beta: float | None = None
-    weights: Mapping[str, float] | None = None
-    filter_top_p: float | None = None
-    mask: Plausibility | None = None
-    temperature: float | None = None
-    top_k: int | None = None
-    top_p: float | None = None
-    min_p: float | None = None
-    repetition_penalty: float | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
-    logit_bias: Mapping[int, float] | None = None
-    seed: int | None = None
-    n: int | None = None
-    logprobs: bool | None = None
-    top_logprobs: int | None = None
-    stop: str | list[str] | None = None
-    stop_token_ids: list[int] | None = None
-    max_tokens: int | None = None
-    timeout: float | None = None
-    json_schema: Any = None
-    regex: str | None = None
-    choice: list[str] | None = None
-    grammar: str | None = None
-    close_within_budget: bool | None = None
-    contributions: bool | None = None
+class EFTFields(EngineFields):
+    """Members and options as fields; ``api_key`` and ``max_retries`` are taken and do nothing."""
 
     api_key: Any = Field(default=None, exclude=True, repr=False)
     max_retries: int | None = Field(default=None, exclude=True, repr=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_unknown_fields(cls, values: Any) -> Any:
-        if isinstance(values, Mapping):
-            refuse_unknown(f"setting of {cls.__name__}", values, cls.model_fields)
-        return values
-
-    @model_validator(mode="after")
-    def _find_engine(self) -> Self:
-        self.engine = shared_engine(self)
-        parse(self.engine_options())
-        return self
-
-    @property
-    def open_engine(self) -> Engine:
-        """The engine; loads the members on first use."""
-        found: Engine = self.engine.get()
-        return found
-
-    @property
-    def model_name(self) -> str:
-        """What answers are reported as: ``model``, or the members' own names."""
-        if self.model is not None:
-            return self.model
-        members = self.engine.config.members.items()
-        return "eft:" + "+".join(
-            Path(m.path).name for role, m in members if "reference" not in role
-        )
-
-    def engine_options(self) -> dict[str, Any]:
-        """The options that are set, as keywords of ``Engine.generate``."""
-        given = {name: getattr(self, name) for name in OPTIONS}
-        return {name: value for name, value in given.items() if value not in (None, [])}
-
-    def with_options(self, **options: Any) -> Self:
-        """A copy with other options, on the same engine. Raises as ``Engine.generate`` does."""
-        refuse_unknown("option", options, OPTIONS)
-        new = overlaid(self.engine_options(), options)
-        parse(new)
-        copy = self.model_copy(update={**dict.fromkeys(OPTIONS), **new})
-        copy.__dict__.pop("_serialized", None)  # core's cached property would tell the old ones
-        return copy
-
-    def with_alpha(self, alpha: float | Mapping[str, float], **options: Any) -> Self:
-        """A copy with another alpha, on the same engine."""
-        return self.with_options(alpha=alpha, **options)
-
-    def identity(self) -> dict[str, Any]:
-        """Everything that an answer depends on, for cache keys and traces."""
-        config: EngineConfig = self.engine.config
-        members = {
-            role: f"{member.path}@{member.revision or ''}:{member.dtype}"
-            for role, member in config.members.items()
-        }
-        default = {} if config.mixture is None else {"mixture": repr(config.mixture)}
-        options = self.engine_options()
-        return {"model": self.model_name, "members": members, **default, **options}
 
     def specs(self) -> list[ConfigurableFieldSpec]:
         """The keys that ``config={"configurable": …}`` may hold."""
@@ -147,29 +29,3 @@ class EFTFields(BaseModel):
             )
             for name in CONFIGURABLE
         ]
-
-
-def shared_engine(fields: EFTFields) -> SharedEngine:
-    """The engine of these fields, given or by its settings; nothing is loaded."""
-    if isinstance(fields.engine, SharedEngine):
-        return fields.engine
-    if fields.engine is None:
-        return shared(_engine_config(fields))
-    if not isinstance(fields.engine, Engine):
-        raise InvalidRequest(f"engine must be an Engine, got {fields.engine!r}")
-    if fields.base is not None:
-        raise InvalidRequest("base= and engine= exclude each other; give one of them")
-    return shared_with(fields.engine)
-
-
-def _engine_config(fields: EFTFields) -> EngineConfig:
-    """The settings of the engine that the members and sizes ask for."""
-    names = (*_PLACES, *_SIZES)
-    given = {n: v for n in names if (v := getattr(fields, n)) is not None}
-    if fields.base is not None:
-        members = {"base": fields.base, "tuned": fields.tuned, "reference": fields.reference}
-        return EngineConfig.of(**members, **given)
-    if fields.reference is not None:
-        raise InvalidRequest("reference= needs base=; give the large model, or leave both out")
-    family = tiny.trio("helpful" if fields.tuned is None else fields.tuned)
-    return EngineConfig.of(**family, **{"dtype": "float32", **given})

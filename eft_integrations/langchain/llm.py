@@ -16,11 +16,10 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
-from eft_integrations.langchain.asking import call_options
+from eft_integrations.chat.options import OPTIONS, call_options
 from eft_integrations.langchain.chunks import PROVIDER
 from eft_integrations.langchain.fields import EFTFields
 from eft_integrations.langchain.options import (
-    OPTIONS,
     PREFIX,
     TOLERATED,
     configured,
@@ -102,7 +101,7 @@ class EFTLLM(EFTFields, BaseLLM):
 
     def _options(self, stop: list[str] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
         refuse_unknown_options(keywords, is_chat=False)
-        return call_options(self, stop, keywords)
+        return call_options(self.engine_options(), keywords, stop)
 
     def _result(self, generations: Sequence[Generation]) -> LLMResult:
         usage = {

@@ -1,4 +1,4 @@
-"""Fields, bound and given keywords, and the runtime config → the options of one call."""
+"""Bound and given keywords, and the runtime config → the options of one call."""
 
 from __future__ import annotations
 
@@ -8,23 +8,9 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import ensure_config
 
+from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS, overlaid
 from eft_integrations.errors import refuse_unknown
-from eft_integrations.options import GENERATE_KEYS
 
-FORMS = frozenset({"alpha", "beta", "weights"})
-# What a generation is asked for, one keyword each.
-OPTIONS = GENERATE_KEYS - {"sampling", "mixture"}
-CHAT_OPTIONS = frozenset(
-    {
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "response_format",
-        "templates",
-        "dialect",
-        "reasoning",
-    }
-)
 # Of every provider's models, and without a meaning for one that runs here.
 TOLERATED = frozenset({"api_key", "max_retries"})
 # ``stream`` and ``model`` steer LangChain itself: how a call runs, and what it is reported as.
@@ -41,13 +27,6 @@ CONFIGURABLE = (
     "seed",
 )
 PREFIX = "eft_"
-
-
-def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """``above`` over ``below``; a form of mixture replaces any other, None stands for not given."""
-    given = {key: value for key, value in above.items() if value is not None}
-    kept = {k: v for k, v in below.items() if not (k in FORMS and FORMS & set(given))}
-    return {**kept, **given}
 
 
 def refuse_unknown_options(keywords: Mapping[str, Any], *, is_chat: bool) -> None:
@@ -69,11 +48,3 @@ def configured(config: RunnableConfig | None, keywords: Mapping[str, Any]) -> di
     refuse_unknown("eft_ key of configurable", found, CONFIGURABLE)
     # a None among the keywords stays: it may be one of LangChain's own
     return {**overlaid(found, {k: v for k, v in keywords.items() if k in OPTIONS}), **keywords}
-
-
-def joined_stops(*stops: Any) -> list[str] | None:
-    """The stop strings of all levels, each once."""
-    each: list[str] = []
-    for stop in stops:
-        each.extend([stop] if isinstance(stop, str) else stop or [])
-    return list(dict.fromkeys(each)) or None

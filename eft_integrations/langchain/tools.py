@@ -9,8 +9,6 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 
 from eft_integrations.errors import InvalidRequest
 
-_ANY = ("any", "required", True)
-
 
 def tool_schemas(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
     """Each tool as ``{"type": "function", "function": {name, description, parameters}}``."""
@@ -23,20 +21,6 @@ def _schema(tool: Any, strict: bool | None) -> dict[str, Any]:
         raise InvalidRequest(f"the tool {tool!r} is run by a provider; give a function's schema")
     function = {key: value for key, value in schema["function"].items() if key != "strict"}
     return {"type": "function", "function": function}
-
-
-def choice_of(tool_choice: Any) -> str:
-    """The word "auto", "none", "any" or a tool's name, from any provider's way to say it."""
-    if tool_choice is None or tool_choice is False:
-        return "auto"
-    if isinstance(tool_choice, Mapping):
-        function = tool_choice.get("function") or tool_choice
-        tool_choice = function.get("name") or tool_choice.get("type")
-    if tool_choice in _ANY:
-        return "any"
-    if not isinstance(tool_choice, str):
-        raise InvalidRequest(f"tool_choice must be a string or a mapping, got {tool_choice!r}")
-    return tool_choice
 
 
 def response_schema(response_format: Any) -> dict[str, Any] | None:

@@ -21,8 +21,9 @@ from pydantic.v1 import BaseModel as OldModel
 
 from eft_integrations import Engine, EngineClosed, InvalidRequest, UnknownOption
 from eft_integrations.chat import render
+from eft_integrations.chat.options import OPTIONS
 from eft_integrations.langchain import ChatEFT
-from eft_integrations.langchain.options import OPTIONS, TOLERATED
+from eft_integrations.langchain.options import TOLERATED
 
 ASK = "Hello"
 

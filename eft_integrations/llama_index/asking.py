@@ -1,0 +1,125 @@
+"""One call of the model, made ready for the engine: no loops here, and no waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
+
+from eft_integrations.chat import ChatRequest, Prepared, events_of
+from eft_integrations.chat.asking import Ready, ready
+from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS, call_options, choice_of
+from eft_integrations.errors import InvalidRequest, refuse_unknown
+from eft_integrations.llama_index.cancelling import CancelScope, agenerate, generate, scope_here
+from eft_integrations.llama_index.messages import chat_messages
+from eft_integrations.llama_index.prompts import Meant, meant
+from eft_integrations.llama_index.responses import Responder
+from eft_integrations.llama_index.tools import response_schema, tool_schemas
+from eft_integrations.options import CONSTRAINT_KEYS
+from eft_integrations.request import Generation
+
+if TYPE_CHECKING:
+    from eft_integrations.llama_index.llm import EFTLLM
+
+# LlamaIndex passes these to whatever model it is given, for a provider that is not this one.
+TOLERATED = frozenset({"extra_headers"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A call that is ready, and how its answer is told."""
+
+    ready: Ready
+    scope: CancelScope
+    model_name: str
+
+    def responder(self) -> Responder:
+        """A fresh translator of one answer."""
+        options = self.ready.options
+        return Responder(
+            model_name=self.model_name,
+            report=self.ready.report,
+            encoder=self.ready.engine.encoder,
+            shows_tokens=bool(
+                options.get("logprobs")
+                or options.get("top_logprobs")
+                or options.get("contributions")
+            ),
+        )
+
+    def whole(self) -> ChatResponse:
+        """The whole answer."""
+        return self._told(generate(self.ready, self.scope))
+
+    async def awhole(self) -> ChatResponse:
+        """The twin of :meth:`whole`."""
+        return self._told(await agenerate(self.ready, self.scope))
+
+    def _told(self, generation: Generation) -> ChatResponse:
+        return self.responder().whole(events_of(self.ready.engine, self.ready.prepared, generation))
+
+
+def ask(llm: EFTLLM, messages: Sequence[ChatMessage], keywords: Mapping[str, Any]) -> Asked:
+    """Everything that may be refused is checked here. Loads the engine on its first use."""
+    refuse_unknown("option", keywords, OPTIONS | CHAT_OPTIONS | TOLERATED)
+    asks = meant(chat_messages(messages))
+    options = _options(llm, keywords, asks.stop)
+    request = _request(
+        llm, asks, keywords, is_constrained=any(k in options for k in CONSTRAINT_KEYS)
+    )
+    asked = ready(llm.open_engine, request, options)
+    return Asked(ready=asked, scope=scope_here(), model_name=llm.model_name)
+
+
+def ask_text(llm: EFTLLM, prompt: str, keywords: Mapping[str, Any], *, is_formatted: bool) -> Asked:
+    """A prompt as the words of a user, or, if it is formatted already, as raw text."""
+    if not is_formatted:
+        return ask(llm, [ChatMessage(role=MessageRole.USER, content=prompt)], keywords)
+    refuse_unknown("option of a formatted prompt", keywords, OPTIONS | TOLERATED)
+    engine = llm.open_engine
+    ids = list(engine.encoder.encode(prompt, special=True))
+    prepared = Prepared(
+        prompts=dict.fromkeys(engine.roles.available, ids),
+        grammar=None,
+        dialect=None,
+        reads_reasoning=False,
+        is_thinking=False,
+        marks={},
+    )
+    asked = Ready(engine=engine, prepared=prepared, options=_options(llm, keywords, ()))
+    return Asked(ready=asked, scope=scope_here(), model_name=llm.model_name)
+
+
+def _options(llm: EFTLLM, keywords: Mapping[str, Any], stop: Sequence[str]) -> dict[str, Any]:
+    options = call_options(llm.options_in_force(), keywords, stop)
+    refuse_choices(options)
+    return options
+
+
+def refuse_choices(options: Mapping[str, Any]) -> None:
+    """Raises ``InvalidRequest`` where several answers are asked for."""
+    if options.get("n", 1) != 1:
+        raise InvalidRequest(
+            f"a response of LlamaIndex holds one answer, got n={options['n']!r}; call n times, "
+            f"which is one batch too"
+        )
+
+
+def _request(
+    llm: EFTLLM, asks: Meant, keywords: Mapping[str, Any], *, is_constrained: bool
+) -> ChatRequest:
+    given = {**llm.chat_options(), **{k: v for k, v in keywords.items() if v is not None}}
+    schema = response_schema(given.get("response_format"))
+    tells_form = asks.schema is not None and not (given.get("tools") or schema or is_constrained)
+    return ChatRequest(
+        messages=asks.messages,
+        tools=tool_schemas(given.get("tools") or []),
+        tool_choice=choice_of(given.get("tool_choice")),
+        parallel_tool_calls=given.get("parallel_tool_calls", True),
+        response_format=asks.schema if tells_form else schema,
+        templates=given.get("templates"),
+        dialect=given.get("dialect"),
+        reasoning=given.get("reasoning"),
+    )

@@ -1,0 +1,345 @@
+"""``EFTLLM``: an up-scaled model as LlamaIndex's function-calling model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Self
+
+from llama_index.core import Settings
+from llama_index.core.base.llms.generic_utils import messages_to_prompt as generic_prompt
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+    MessageRole,
+    ToolCallBlock,
+)
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.constants import DEFAULT_NUM_OUTPUTS
+from llama_index.core.instrumentation.events.llm import (
+    LLMStructuredPredictEndEvent,
+    LLMStructuredPredictStartEvent,
+)
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import ToolSelection, default_completion_to_prompt
+from llama_index.core.llms.loading import RECOGNIZED_LLMS
+from llama_index.core.types import PydanticProgramMode
+from llama_index_instrumentation import get_dispatcher
+from pydantic import BaseModel, model_serializer, model_validator
+
+from eft_integrations.chat.fields import EngineFields, plain_settings
+from eft_integrations.chat.options import OPTIONS, overlaid
+from eft_integrations.errors import InvalidRequest, UnusableAnswer, refuse_unknown
+from eft_integrations.llama_index.asking import ask, ask_text, refuse_choices
+from eft_integrations.llama_index.cancelling import CancelScope, cancel_scope
+from eft_integrations.llama_index.overriding import overrides_of, overriding
+from eft_integrations.llama_index.responses import completion
+from eft_integrations.llama_index.streams import acompleted, astreamed, completed, streamed
+from eft_integrations.llama_index.structured import Form
+from eft_integrations.llama_index.tools import is_answer_form
+from eft_integrations.options import parse
+
+_CHAT_FIELDS = ("templates", "dialect", "reasoning")
+# They belong to a process: handlers hold loops and locks.
+_LOCAL = ("callback_manager", "rate_limiter")
+
+dispatcher = get_dispatcher(__name__)
+
+
+class EFTLLM(EngineFields, FunctionCallingLLM):
+    """A model that says what the large model would say, had it been tuned like the small one.
+
+    ``EFTLLM()`` is the embedded family; ``EFTLLM(base=…, tuned=…, reference=…, alpha=…)`` loads
+    your own members on first use; ``EFTLLM(engine=engine)`` speaks through an open engine. Every
+    option of ``Engine.generate`` but ``n`` is a field and a keyword of each call. Precedence:
+    keywords of the call, what :meth:`bind` bound, then :meth:`override`, then fields.
+
+    ``templates``, ``dialect`` and ``reasoning`` are those of ``chat.ChatRequest``.
+    """
+
+    templates: Mapping[str, str] | None = None
+    dialect: str | None = None
+    reasoning: bool | None = None
+    bound_options: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _refuse_what_would_do_nothing(self) -> Self:
+        refuse_choices(self.engine_options())
+        if self.messages_to_prompt is not generic_prompt:
+            raise InvalidRequest("messages_to_prompt has no effect here; give templates=")
+        if self.completion_to_prompt is not default_completion_to_prompt:
+            raise InvalidRequest("completion_to_prompt has no effect here; give templates=")
+        if self.query_wrapper_prompt is not None:
+            raise InvalidRequest("query_wrapper_prompt has no effect here; give system_prompt=")
+        return self
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex loads it again."""
+        return "EFTLLM"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """Context of the shortest member, and what the model can do.
+
+        Loads members that no local config tells the context of.
+        """
+        context_len = self.engine.context_len
+        return LLMMetadata(
+            context_window=self.open_engine.context_len if context_len is None else context_len,
+            num_output=self.options_in_force().get("max_tokens", DEFAULT_NUM_OUTPUTS),
+            is_chat_model=True,
+            is_function_calling_model=True,
+            model_name=self.model_name,
+            system_role=MessageRole.SYSTEM,
+        )
+
+    def to_payload(self) -> dict[str, Any]:
+        """What events tell of the model; loads nothing."""
+        return {"class_name": self.class_name(), "model_name": self.model_name, **self.identity()}
+
+    # Options: fields, overrides, copies.
+
+    def options_in_force(self) -> dict[str, Any]:
+        """The options of a call that names none."""
+        own = self.engine_options()
+        bound = {name: own[name] for name in self.bound_options if name in own}
+        return overlaid(overlaid(own, overrides_of(self.engine)), bound)
+
+    def chat_options(self) -> dict[str, Any]:
+        """What the fields say of templates, dialect and reasoning."""
+        return {n: v for n in _CHAT_FIELDS if (v := getattr(self, n)) is not None}
+
+    def bind(self, **options: Any) -> Self:
+        """A copy on the same engine with options that hold even inside :meth:`override`."""
+        copy = self.with_options(**options)
+        copy.bound_options = tuple(sorted({*self.bound_options, *options}))
+        return copy
+
+    def override(self, **options: Any) -> AbstractContextManager[None]:
+        """Options for all that this model and its copies are asked inside the ``with``.
+
+        They reach query engines, chat engines and agents, in the threads and tasks that these
+        start, and hold while a response that was asked for inside is read outside.
+        """
+        refuse_unknown("option", options, OPTIONS)
+        refuse_choices(options)
+        parse(overlaid(self.engine_options(), options))
+        return overriding(self.engine, options)
+
+    def cancel_scope(self) -> AbstractContextManager[CancelScope]:
+        """``with llm.cancel_scope() as scope``: ``scope.cancel()`` ends what is asked inside.
+
+        For threads in which LlamaIndex reads the model, such as those of its chat engines.
+        """
+        return cancel_scope()
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of a text, as the members read it."""
+        return list(self.open_engine.encoder.encode(text, special=False))
+
+    def configure_settings(self) -> None:
+        """Make it the model of LlamaIndex's ``Settings``, and count all budgets in its tokens."""
+        Settings.llm = self
+        Settings.tokenizer = self.tokenize
+
+    # The eight endpoints. Requests are read at once, so that an override holds for a stream that
+    # is read later.
+
+    @llm_chat_callback()
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """One answer."""
+        return ask(self, messages, kwargs).whole()
+
+    @llm_chat_callback()
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """The twin of :meth:`chat`; cancelling it ends the computation."""
+        asked = await asyncio.to_thread(ask, self, messages, kwargs)
+        return await asked.awhole()
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        """An answer as it is written; breaking off ends the computation."""
+        return streamed(ask(self, messages, kwargs))
+
+    @llm_chat_callback()
+    async def astream_chat(
+        self, messages: Sequence[ChatMessage], **kwargs: Any
+    ) -> ChatResponseAsyncGen:
+        """The twin of :meth:`stream_chat`."""
+        return astreamed(await asyncio.to_thread(ask, self, messages, kwargs))
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
+        """An answer to ``prompt`` as a user's message; with ``formatted`` its continuation."""
+        return completion(ask_text(self, prompt, kwargs, is_formatted=formatted).whole())
+
+    @llm_completion_callback()
+    async def acomplete(
+        self, prompt: str, formatted: bool = False, **kwargs: Any
+    ) -> CompletionResponse:
+        """The twin of :meth:`complete`."""
+        asked = await asyncio.to_thread(ask_text, self, prompt, kwargs, is_formatted=formatted)
+        return completion(await asked.awhole())
+
+    @llm_completion_callback()
+    def stream_complete(
+        self, prompt: str, formatted: bool = False, **kwargs: Any
+    ) -> CompletionResponseGen:
+        """As :meth:`complete`, as it is written."""
+        return completed(ask_text(self, prompt, kwargs, is_formatted=formatted))
+
+    @llm_completion_callback()
+    async def astream_complete(
+        self, prompt: str, formatted: bool = False, **kwargs: Any
+    ) -> CompletionResponseAsyncGen:
+        """The twin of :meth:`stream_complete`."""
+        asked = await asyncio.to_thread(ask_text, self, prompt, kwargs, is_formatted=formatted)
+        return acompleted(asked)
+
+    # Calls.
+
+    def _prepare_chat_with_tools(
+        self,
+        tools: Sequence[Any],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,  # noqa: ARG002 — there is nothing to tell
+        allow_parallel_tool_calls: bool = False,
+        tool_required: bool = False,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        asked = [ChatMessage(content=user_msg)] if isinstance(user_msg, str) else [user_msg]
+        choice = kwargs.pop("tool_choice", None)
+        if choice in (None, "auto") and tools and (tool_required or is_answer_form(tools)):
+            choice = "any"
+        return {
+            "messages": [*(chat_history or []), *(m for m in asked if m is not None)],
+            "tools": list(tools),
+            "tool_choice": choice,
+            "parallel_tool_calls": allow_parallel_tool_calls,
+            **kwargs,
+        }
+
+    def get_tool_calls_from_response(
+        self, response: ChatResponse, error_on_no_tool_call: bool = True, **_: Any
+    ) -> list[ToolSelection]:
+        """The calls of a response, or, of a stream, as far as they are written.
+
+        Raises ``UnusableAnswer`` where there are none and ``error_on_no_tool_call`` is set.
+        """
+        blocks = [b for b in response.message.blocks if isinstance(b, ToolCallBlock)]
+        if not blocks and error_on_no_tool_call:
+            text = response.message.content or ""
+            raise UnusableAnswer(
+                f"the answer calls no tool: {text[:80]!r}; pass tool_required=True"
+            )
+        return [
+            ToolSelection(
+                tool_id=block.tool_call_id or block.tool_name,
+                tool_name=block.tool_name,
+                tool_kwargs=block.tool_kwargs,  # type: ignore[arg-type] # text becomes {}
+            )
+            for block in blocks
+        ]
+
+    def predict_and_call(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        """As core's, with a call required unless ``error_on_no_tool_call`` is False."""
+        return super().predict_and_call(tools, *args, **_with_requirement(kwargs))
+
+    async def apredict_and_call(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
+        """The twin of :meth:`predict_and_call`."""
+        return await super().apredict_and_call(tools, *args, **_with_requirement(kwargs))
+
+    # Objects. Other modes than the default one are core's own programs.
+
+    @dispatcher.span
+    def structured_predict(
+        self,
+        output_cls: Any,
+        prompt: Any,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Any:
+        """An object of ``output_cls``, within max_tokens; raises ``UnusableAnswer`` if not."""
+        if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
+            return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        dispatcher.event(_start(output_cls, prompt, prompt_args))
+        output = Form(self, output_cls, prompt).fill(llm_kwargs or {}, prompt_args)
+        dispatcher.event(LLMStructuredPredictEndEvent(output=output))
+        return output
+
+    @dispatcher.span
+    async def astructured_predict(
+        self,
+        output_cls: Any,
+        prompt: Any,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Any:
+        """The twin of :meth:`structured_predict`."""
+        if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
+            return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        dispatcher.event(_start(output_cls, prompt, prompt_args))
+        output = await Form(self, output_cls, prompt).afill(llm_kwargs or {}, prompt_args)
+        dispatcher.event(LLMStructuredPredictEndEvent(output=output))
+        return output
+
+    def _structured_stream_call(
+        self, output_cls: Any, prompt: Any, llm_kwargs: Any = None, **prompt_args: Any
+    ) -> Generator[Any, None, None]:
+        if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
+            return super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        return Form(self, output_cls, prompt).stream(llm_kwargs or {}, prompt_args)
+
+    async def _structured_astream_call(
+        self, output_cls: Any, prompt: Any, llm_kwargs: Any = None, **prompt_args: Any
+    ) -> AsyncGenerator[Any, None]:
+        if self.pydantic_program_mode is not PydanticProgramMode.DEFAULT:
+            return await super()._structured_astream_call(
+                output_cls, prompt, llm_kwargs, **prompt_args
+            )
+        return Form(self, output_cls, prompt).astream(llm_kwargs or {}, prompt_args)
+
+    # Copies, pickles and dumps share the engine, or find it by its settings.
+
+    @model_serializer(mode="wrap")
+    def custom_model_dump(self, handler: Any, info: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Plain values, with the members of an engine that was given."""
+        data: dict[str, Any] = handler(self)
+        told = plain_settings(self)
+        return {**data, **{k: v for k, v in told.items() if k in data}, "class_name": "EFTLLM"}
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = BaseModel.__getstate__(self)  # core's own would delete from the living object
+        kept = {k: v for k, v in state["__dict__"].items() if k not in _LOCAL}
+        return {**state, "__dict__": kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        fresh = {"callback_manager": CallbackManager([]), "rate_limiter": None}
+        BaseModel.__setstate__(self, {**state, "__dict__": {**state["__dict__"], **fresh}})
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        shared = {id(value): value for name in _LOCAL if (value := getattr(self, name)) is not None}
+        return super().__deepcopy__({**(memo or {}), **shared})
+
+
+def _with_requirement(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {"tool_required": kwargs.get("error_on_no_tool_call", True), **kwargs}
+
+
+def _start(output_cls: Any, prompt: Any, arguments: Any) -> LLMStructuredPredictStartEvent:
+    return LLMStructuredPredictStartEvent(
+        output_cls=output_cls, template=prompt, template_args=arguments
+    )
+
+
+RECOGNIZED_LLMS[EFTLLM.class_name()] = EFTLLM

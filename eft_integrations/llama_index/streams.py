@@ -1,0 +1,48 @@
+"""An answer as it is written: two thin loops over the one translator."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+
+from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
+
+from eft_integrations.llama_index.asking import Asked
+from eft_integrations.llama_index.responses import completion
+
+
+def streamed(asked: Asked) -> Generator[ChatResponse, None, None]:
+    """Responses with all that was said so far; closing ends the computation."""
+    reader, responder = asked.ready.prepared.reader(), asked.responder()
+    with asked.ready.stream() as stream:
+        asked.scope.add(stream)
+        for event in stream:
+            response = responder.response(reader.take(event))
+            if response is not None:
+                yield response
+
+
+async def astreamed(asked: Asked) -> AsyncGenerator[ChatResponse, None]:
+    """The twin of :func:`streamed`."""
+    reader, responder = asked.ready.prepared.reader(), asked.responder()
+    async with asked.ready.astream() as stream:
+        asked.scope.add(stream)
+        async for event in stream:
+            response = responder.response(reader.take(event))
+            if response is not None:
+                yield response
+
+
+def completed(asked: Asked) -> Generator[CompletionResponse, None, None]:
+    """The same as texts."""
+    for response in streamed(asked):
+        yield completion(response)
+
+
+async def acompleted(asked: Asked) -> AsyncGenerator[CompletionResponse, None]:
+    """The twin of :func:`completed`."""
+    responses = astreamed(asked)
+    try:
+        async for response in responses:
+            yield completion(response)
+    finally:
+        await responses.aclose()

@@ -1,0 +1,88 @@
+"""Answers as objects of a pydantic class, held to its schema by the grammar."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.program.utils import process_streaming_objects
+from llama_index.core.prompts import BasePromptTemplate
+from pydantic import BaseModel, ValidationError
+
+from eft_integrations.errors import UnusableAnswer
+
+if TYPE_CHECKING:
+    from eft_integrations.llama_index.llm import EFTLLM
+
+
+class Form:
+    """One prompt whose answer is an object."""
+
+    def __init__(
+        self, llm: EFTLLM, output_cls: type[BaseModel], prompt: BasePromptTemplate
+    ) -> None:
+        self._llm = llm
+        self._output_cls = output_cls
+        self._prompt = prompt
+
+    def fill(self, keywords: Mapping[str, Any], arguments: Mapping[str, Any]) -> BaseModel:
+        """The object; ``arguments`` fill the prompt, ``keywords`` go with the call."""
+        return self._parsed(self._llm.chat(self._messages(arguments), **self._options(keywords)))
+
+    async def afill(self, keywords: Mapping[str, Any], arguments: Mapping[str, Any]) -> BaseModel:
+        """The twin of :meth:`fill`."""
+        messages = self._messages(arguments)
+        return self._parsed(await self._llm.achat(messages, **self._options(keywords)))
+
+    def stream(
+        self, keywords: Mapping[str, Any], arguments: Mapping[str, Any]
+    ) -> Generator[Any, None, None]:
+        """The object as far as it is written, again and again; the last one is whole."""
+        response: ChatResponse | None = None
+        partial = None
+        messages = self._messages(arguments)
+        for response in self._llm.stream_chat(messages, **self._options(keywords)):
+            partial = self._partial(response, partial)
+            yield partial
+        if response is not None:
+            self._parsed(response)
+
+    async def astream(
+        self, keywords: Mapping[str, Any], arguments: Mapping[str, Any]
+    ) -> AsyncGenerator[Any, None]:
+        """The twin of :meth:`stream`."""
+        response: ChatResponse | None = None
+        partial = None
+        messages = self._messages(arguments)
+        responses = await self._llm.astream_chat(messages, **self._options(keywords))
+        async for response in responses:
+            partial = self._partial(response, partial)
+            yield partial
+        if response is not None:
+            self._parsed(response)
+
+    def _messages(self, arguments: Mapping[str, Any]) -> Sequence[ChatMessage]:
+        messages = self._prompt.format_messages(llm=self._llm, **arguments)
+        return self._llm._extend_messages(messages)  # the system prompt, as core's programs do
+
+    def _options(self, keywords: Mapping[str, Any]) -> dict[str, Any]:
+        return {**keywords, "response_format": self._output_cls}
+
+    def _partial(self, response: ChatResponse, before: Any) -> Any:
+        known = None if before is None else [before]
+        return process_streaming_objects(
+            response, self._output_cls, cur_objects=known, flexible_mode=True, llm=self._llm
+        )
+
+    def _parsed(self, response: ChatResponse) -> BaseModel:
+        """Raises ``UnusableAnswer``, which LlamaIndex does not swallow as it would a ValueError."""
+        text, raw = response.message.content or "", response.raw or {}
+        try:
+            return self._output_cls.model_validate_json(text)
+        except ValidationError as error:
+            raise UnusableAnswer(
+                f"the answer is no {self._output_cls.__name__} ({error.errors()[0]['msg']}), it "
+                f"ended by {raw.get('finish_reason')!r}: {text[:80]!r}; raise max_tokens, or "
+                f"loosen what the class checks beyond its schema"
+            ) from error

@@ -1,0 +1,62 @@
+"""Models over shared engines: tiny random members for mechanism, the family for content."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eft_integrations import Engine
+from eft_integrations.llama_index import EFTLLM
+
+HERE = Path(__file__).parent
+# What LlamaIndex itself leaves behind: agents look through themselves with inspect and meet what
+# pydantic deprecates; loops and data bases are dropped without being closed.
+LEFT = (
+    "ignore::DeprecationWarning:inspect",
+    "ignore:is_running called from within a step:DeprecationWarning",
+    "ignore:unclosed event loop:ResourceWarning",
+    "ignore:unclosed <socket.socket:ResourceWarning",
+    "ignore:<aiosqlite.core.Connection:ResourceWarning",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            for rule in LEFT:
+                item.add_marker(pytest.mark.filterwarnings(rule))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collected() -> Iterator[None]:
+    """What is left behind is found here, and not in a test of another room."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="session")
+def family() -> Iterator[Engine]:
+    with Engine.tiny() as opened:
+        yield opened
+
+
+@pytest.fixture
+def llm(engine: Engine) -> EFTLLM:
+    """Random members: the form of an answer is all that counts."""
+    return EFTLLM(engine=engine, max_tokens=6)
+
+
+@pytest.fixture
+def own(trio: Path) -> EFTLLM:
+    """Members by their folders, which nobody has opened yet."""
+    return EFTLLM(
+        base=trio / "base",
+        tuned=trio / "tuned",
+        reference=trio / "reference",
+        dtype="float32",
+        max_queue=98,  # settings that no other engine of the tests has
+        max_tokens=6,
+    )

@@ -1,0 +1,140 @@
+"""Answers, streams, counts, numbers and thoughts; many calls are one batch."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from llama_index.core import Settings
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, ThinkingBlock
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+
+from eft_integrations import Engine, InvalidRequest
+from eft_integrations.chat import render
+from eft_integrations.llama_index import EFTLLM
+
+ASK = [ChatMessage(role="user", content="Hello")]
+
+
+def steps(engine: Engine, run: Any) -> int:
+    before = engine.stats().num_steps
+    run()
+    return engine.stats().num_steps - before
+
+
+def test_an_answer_is_the_engines(llm: EFTLLM, engine: Engine) -> None:
+    expected = engine.generate(render(engine, [{"role": "user", "content": "Hello"}]), max_tokens=6)
+    response = llm.chat(ASK)
+    assert response.message.content == expected.text
+    assert response.raw is not None
+    assert response.raw["finish_reason"] == expected.finish_reason
+    assert response.raw["usage"]["completion_tokens"] == expected.usage.completion_tokens
+    assert response.additional_kwargs["prompt_tokens"] == expected.usage.prompt_tokens
+
+
+def test_the_last_chunk_is_the_whole_answer(llm: EFTLLM) -> None:
+    last = list(llm.stream_chat(ASK, top_logprobs=2))[-1]
+    whole = llm.chat(ASK, top_logprobs=2)
+    for name in ("message", "raw", "logprobs", "additional_kwargs"):
+        assert getattr(last, name) == getattr(whole, name), name
+
+
+def test_a_formatted_prompt_is_raw_text(llm: EFTLLM, engine: Engine) -> None:
+    expected = engine.generate("Hello", max_tokens=6).text
+    assert llm.complete("Hello", formatted=True).text == expected
+    assert llm.complete("Hello").text == llm.chat(ASK).message.content
+    assert list(llm.stream_complete("Hello", formatted=True))[-1].text == expected
+
+
+async def test_three_calls_at_once_are_one_batch(llm: EFTLLM, engine: Engine) -> None:
+    before = engine.stats().num_steps
+    await llm.achat(ASK, max_tokens=20)
+    alone = engine.stats().num_steps - before
+    await asyncio.gather(*(llm.achat(ASK, max_tokens=20) for _ in range(3)))
+    assert engine.stats().num_steps - before - alone < 2 * alone
+
+
+def test_one_model_serves_many_loops(llm: EFTLLM) -> None:
+    answers = [asyncio.run(llm.achat(ASK)).message.content for _ in range(2)]
+    assert answers == [llm.chat(ASK).message.content] * 2
+
+
+def test_metadata_is_the_members(llm: EFTLLM, own: EFTLLM, engine: Engine) -> None:
+    assert llm.metadata.context_window == own.metadata.context_window == engine.context_len
+    assert llm.metadata.num_output == 6
+    assert EFTLLM(engine=engine, model="mine").metadata.model_name == "mine"
+    assert llm.metadata.is_chat_model
+    assert llm.metadata.system_role is MessageRole.SYSTEM
+
+
+def test_a_payload_loads_nothing(own: EFTLLM) -> None:
+    assert own.to_payload()["max_tokens"] == 6
+    assert own.metadata.context_window == 512
+    assert own.engine._engine is None
+
+
+def test_budgets_are_counted_in_the_members_tokens(
+    llm: EFTLLM, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Settings, "_llm", None)
+    before = Settings.tokenizer
+    try:
+        llm.configure_settings()
+        assert Settings.llm is llm
+        assert Settings.tokenizer("Hello") == list(engine.encoder.encode("Hello", special=False))
+    finally:
+        Settings.tokenizer = before
+
+
+def test_the_token_counter_is_exact(llm: EFTLLM) -> None:
+    counter = TokenCountingHandler()
+    model = llm.model_copy(update={"callback_manager": CallbackManager([counter])})
+    usages = [
+        model.chat(ASK).raw,
+        list(model.stream_chat(ASK))[-1].raw,
+        model.complete("Hello").raw,
+        asyncio.run(model.achat(ASK)).raw,
+    ]
+    assert counter.total_llm_token_count == sum(raw["usage"]["total_tokens"] for raw in usages)
+
+
+def test_log_probabilities_come_by_position_with_contributions(llm: EFTLLM, engine: Engine) -> None:
+    response = llm.chat(ASK, top_logprobs=2, contributions=True)
+    prompt = render(engine, [{"role": "user", "content": "Hello"}])
+    expected = engine.generate(prompt, max_tokens=6, logprobs=True, contributions=True)
+    assert response.logprobs is not None
+    assert [one[0].logprob for one in response.logprobs] == list(expected.logprobs or ())
+    assert {len(one) for one in response.logprobs} == {2}
+    told = response.raw["eft"]["tokens"]
+    assert [one["contributions"] for one in told] == list(expected.contributions or ())
+    assert llm.chat(ASK).logprobs is None
+
+
+THOUGHT: dict[str, Any] = {"regex": "<think>so</think>\n\nyes", "max_tokens": 40}
+
+
+def test_thoughts_are_a_block_behind_the_text(engine: Engine) -> None:
+    llm = EFTLLM(engine=engine, reasoning=True)
+    chunks = list(llm.stream_chat(ASK, **THOUGHT))
+    assert "".join(c.additional_kwargs.get("thinking_delta", "") for c in chunks) == "so"
+    for message in (chunks[-1].message, llm.chat(ASK, **THOUGHT).message):
+        assert message.content == "yes"
+        assert message.blocks[0].block_type == "text"
+        assert [b.content for b in message.blocks if isinstance(b, ThinkingBlock)] == ["so"]
+    assert EFTLLM(engine=engine, reasoning=False).chat(ASK, **THOUGHT).message.content == (
+        "<think>so</think>\n\nyes"
+    )
+
+
+def test_an_answer_that_is_all_thought_is_not_empty(engine: Engine) -> None:
+    llm = EFTLLM(engine=engine, reasoning=True, max_tokens=12)
+    chunks = list(llm.stream_chat(ASK, regex="<think>[a-z ]{400}"))
+    assert chunks[-1].message.content == "".join(c.delta or "" for c in chunks) != ""
+
+
+def test_several_answers_are_refused(llm: EFTLLM, engine: Engine) -> None:
+    with pytest.raises(InvalidRequest, match="one answer"):
+        llm.chat(ASK, n=2)
+    with pytest.raises(InvalidRequest, match="one answer"):
+        EFTLLM(engine=engine, n=2)

@@ -1,0 +1,49 @@
+"""The kit on our model, and on LlamaIndex's own mock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from llama_index.core.llms import LLM
+from llama_index.core.llms.mock import MockFunctionCallingLLM, MockLLM
+
+from eft_integrations import Engine
+from eft_integrations.llama_index import EFTLLM
+from eft_integrations.llama_index.conformance import CLAIMS, LLMConformance, report
+
+
+class TestEFTLLM(LLMConformance):
+    room = {"max_tokens": 48}  # noqa: RUF012 — as the kit says
+
+    @pytest.fixture(autouse=True)
+    def _open(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def make_llm(self) -> LLM:
+        return EFTLLM(engine=self.engine, max_tokens=6)
+
+
+class Mocked(LLMConformance):
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
+
+    def make_llm(self) -> LLM:
+        llm: LLM = self.kind()
+        return llm
+
+
+@pytest.mark.filterwarnings("ignore:.*:pydantic.warnings.PydanticDeprecatedSince20")
+@pytest.mark.parametrize("kind", [MockLLM, MockFunctionCallingLLM])
+def test_the_kit_tells_what_a_mock_lacks(kind: Any) -> None:
+    table = report(Mocked(kind))
+    assert table["messages are not changed"] == "ok"
+    assert table["a deep copy answers"] == "ok"
+    for lack in ("metadata is told", "usage is counted", "objects are written"):
+        assert table[lack] not in ("ok", "not claimed")
+
+
+def test_what_is_not_claimed_is_not_tested() -> None:
+    kit = Mocked(MockLLM)
+    kit.claims = CLAIMS - {"usage"}
+    assert report(kit)["usage is counted"] == "not claimed"

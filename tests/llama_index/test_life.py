@@ -1,0 +1,271 @@
+"""Cancelling, copying, pickling, dumping, refusing."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import pickle
+import time
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from llama_index.core import Document, MockEmbedding, VectorStoreIndex
+from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.chat_engine import SimpleChatEngine
+from llama_index.core.llms.loading import load_llm
+from llama_index.core.llms.mock import MockLLM
+
+from eft_integrations import ContextOverflow, Engine, EngineClosed, InvalidRequest, UnknownOption
+from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS
+from eft_integrations.llama_index import EFTLLM
+from eft_integrations.llama_index.asking import TOLERATED
+
+ASK = [ChatMessage(role="user", content="Hello")]
+LONG = 480
+# No answer of so many letters has fewer tokens.
+ENDLESS: dict[str, Any] = {"regex": "[a-z ]{800,}", "max_tokens": 800}
+ENDLESS_LEN = 100
+POLL = 0.001  # seconds; a busy loop would starve the engine's thread
+
+
+def is_idle(engine: Engine) -> bool:
+    stats = engine.stats()
+    return stats.num_running == 0 and stats.num_waiting == 0
+
+
+async def settled(engine: Engine) -> None:
+    """One more request: whatever was cancelled before it is over when it is answered."""
+    await engine.agenerate("x", max_tokens=2)
+    while not is_idle(engine):
+        await asyncio.sleep(POLL)
+
+
+async def running(engine: Engine, task: asyncio.Task[Any]) -> None:
+    while engine.stats().num_running == 0 and not task.done():
+        await asyncio.sleep(POLL)
+
+
+# Cancelling.
+
+
+@pytest.mark.parametrize("kind", ["chat", "complete"])
+def test_breaking_a_stream_ends_the_computation(engine: Engine, kind: str) -> None:
+    llm = EFTLLM(engine=engine, max_tokens=LONG)
+    before = engine.stats().num_tokens
+    stream: Any = llm.stream_chat(ASK) if kind == "chat" else llm.stream_complete("Hello")
+    next(stream)
+    stream.close()
+    asyncio.run(settled(engine))
+    assert engine.stats().num_tokens - before < LONG
+
+
+@pytest.mark.parametrize("kind", ["chat", "complete"])
+async def test_breaking_an_async_stream_ends_the_computation(engine: Engine, kind: str) -> None:
+    llm = EFTLLM(engine=engine, max_tokens=LONG)
+    before = engine.stats().num_tokens
+    call = llm.astream_chat(ASK) if kind == "chat" else llm.astream_complete("Hello")
+    stream: Any = await call
+    await anext(stream)
+    await stream.aclose()
+    del stream
+    await settled(engine)
+    assert engine.stats().num_tokens - before < LONG
+
+
+@pytest.mark.parametrize("kind", ["task", "wait_for"])
+async def test_cancelling_a_call_ends_the_computation(engine: Engine, kind: str) -> None:
+    llm = EFTLLM(engine=engine, max_tokens=LONG)
+    before = engine.stats().num_tokens
+    task = asyncio.create_task(llm.achat(ASK))
+    await running(engine, task)
+    if kind == "task":
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    else:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(task, timeout=0)
+    await settled(engine)
+    assert engine.stats().num_tokens - before < LONG
+
+
+def query_engine(llm: EFTLLM) -> Any:
+    index = VectorStoreIndex.from_documents(
+        [Document(text="A sentence.")], embed_model=MockEmbedding(embed_dim=4)
+    )
+    return index.as_query_engine(llm=llm, streaming=True)
+
+
+def test_leaving_a_query_engines_response_ends_the_computation(family: Engine) -> None:
+    llm = EFTLLM(engine=family, **ENDLESS)
+    before = family.stats().num_tokens
+    response = query_engine(llm).query("What?")
+    next(response.response_gen)
+    response.response_gen.close()
+    asyncio.run(settled(family))
+    assert family.stats().num_tokens - before < ENDLESS_LEN
+
+
+def look(where: str) -> str:
+    """Look somewhere."""
+    return where
+
+
+async def test_cancelling_an_agents_run_ends_the_computation(family: Engine) -> None:
+    llm = EFTLLM(engine=family, **ENDLESS)
+    before = family.stats().num_tokens
+    handler = FunctionAgent(llm=llm).run("Hello")
+    async with asyncio.timeout(300):
+        while family.stats().num_running == 0:
+            await asyncio.sleep(POLL)
+    await handler.cancel_run()
+    with suppress(Exception, asyncio.CancelledError):
+        await handler
+    await settled(family)
+    assert family.stats().num_tokens - before < ENDLESS_LEN
+
+
+def test_a_scope_ends_the_thread_of_a_chat_engine(family: Engine) -> None:
+    llm = EFTLLM(engine=family, **ENDLESS)
+    before = family.stats().num_tokens
+    with llm.cancel_scope() as scope:
+        response = SimpleChatEngine.from_defaults(llm=llm).stream_chat("Hello")
+        tokens = response.response_gen
+        next(tokens)
+        scope.cancel()
+        tokens.close()
+    asyncio.run(settled(family))
+    assert family.stats().num_tokens - before < ENDLESS_LEN
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_cancelled_scope_ends_whole_answers(engine: Engine, is_async: bool) -> None:
+    llm = EFTLLM(engine=engine, max_tokens=LONG)
+    with llm.cancel_scope() as scope:
+        scope.cancel()
+        response = asyncio.run(llm.achat(ASK)) if is_async else llm.chat(ASK)
+    assert response.raw is not None
+    assert response.raw["finish_reason"] == "cancelled"
+    assert llm.with_options(max_tokens=2).chat(ASK).raw["finish_reason"] != "cancelled"
+
+
+def test_a_deadline_ends_with_the_partial_text(llm: EFTLLM) -> None:
+    with llm.override(timeout=1e-6, max_tokens=LONG):
+        response = llm.chat(ASK)
+    assert response.raw is not None
+    assert response.raw["finish_reason"] == "timeout"
+
+
+async def test_the_loop_turns_while_a_text_is_written(engine: Engine) -> None:
+    task, num_turns = asyncio.create_task(EFTLLM(engine=engine, max_tokens=40).achat(ASK)), 0
+    while not task.done():
+        await asyncio.sleep(0)
+        num_turns += 1
+    assert num_turns > 40, "the loop turned less often than tokens were written"
+
+
+# Copies.
+
+
+def test_copies_share_the_engine(own: EFTLLM) -> None:
+    for twin in (copy.deepcopy(own), copy.copy(own), own.model_copy(), own.bind(alpha=0.5)):
+        assert twin.engine is own.engine
+    assert pickle.loads(pickle.dumps(own)).engine is own.engine
+    assert load_llm(own.to_dict()).engine is own.engine  # type: ignore[attr-defined]
+
+
+def test_a_dump_is_plain_json_and_finds_an_engine_that_was_given(llm: EFTLLM) -> None:
+    dump = json.loads(llm.with_options(alpha=0.5, stop=["x"]).to_json())
+    again: Any = load_llm(dump)
+    assert again.engine is llm.engine
+    assert again.to_dict() == llm.with_options(alpha=0.5, stop=["x"]).to_dict()
+
+
+def test_the_embedded_family_is_dumped_without_paths(family: Engine) -> None:
+    assert EFTLLM(engine=family).to_dict()["base"] is None
+
+
+def test_several_tuned_members_survive_a_dump() -> None:
+    members: Any = {"base": "a", "tuned": {"x": "b", "y": {"path": "c", "token": "secret"}}}
+    llm = EFTLLM(**members, reference={"x": "d", "y": "e"}, dtype="float32")
+    assert load_llm(llm.to_dict()).engine is llm.engine  # type: ignore[attr-defined]
+    given = EFTLLM(engine=shared_with_config(llm))
+    assert given.to_dict()["tuned"]["x"] == {"path": "b", "dtype": "float32", "device": "auto"}
+    assert "secret" not in str(given.to_dict())
+    assert load_llm(given.to_dict()).engine is llm.engine  # type: ignore[attr-defined]
+
+
+def shared_with_config(llm: EFTLLM) -> Any:
+    """What the field holds for a copy: nothing is loaded."""
+    return llm.engine
+
+
+def test_pickling_leaves_handlers_where_they_are(llm: EFTLLM) -> None:
+    manager = CallbackManager([TokenCountingHandler()])
+    model = llm.model_copy(update={"callback_manager": manager, "rate_limiter": time.sleep})
+    again = pickle.loads(pickle.dumps(model))
+    assert model.callback_manager is manager
+    assert again.callback_manager.handlers == []
+    assert again.rate_limiter is None
+    assert copy.deepcopy(model).callback_manager is manager
+    assert again.chat(ASK).message.content == llm.chat(ASK).message.content
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize("name", sorted(TOLERATED))
+def test_what_is_tolerated_does_nothing(llm: EFTLLM, name: str) -> None:
+    assert llm.chat(ASK, **{name: {"x": "y"}}).message == llm.chat(ASK).message
+    assert name not in OPTIONS | CHAT_OPTIONS
+
+
+def test_the_list_of_what_is_tolerated_is_closed() -> None:
+    assert sorted(TOLERATED) == ["extra_headers"]
+
+
+@pytest.mark.parametrize("name", ["extra_body", "max_new_tokens", "temprature"])
+def test_what_is_unknown_is_refused(llm: EFTLLM, name: str) -> None:
+    with pytest.raises(UnknownOption, match=name):
+        llm.chat(ASK, **{name: 1})
+    with pytest.raises(UnknownOption, match=name):
+        EFTLLM(**{name: 1})  # type: ignore[arg-type] # none of its fields
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"messages_to_prompt": lambda messages: "x"},
+        {"completion_to_prompt": lambda prompt: "x"},
+    ],
+)
+def test_what_would_do_nothing_is_refused(engine: Engine, given: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="templates="):
+        EFTLLM(engine=engine, **given)
+
+
+def test_errors_reach_whoever_asked(family: Engine) -> None:
+    llm = EFTLLM(engine=family, max_tokens=10)
+    index = VectorStoreIndex.from_documents(
+        [Document(text="A sentence.")], embed_model=MockEmbedding(embed_dim=4)
+    )
+    engine = index.as_query_engine(llm=llm)
+    with llm.override(max_tokens=4090), pytest.raises(ContextOverflow):
+        engine.query("What?")
+    with pytest.raises(InvalidRequest):
+        index.as_query_engine(llm=llm.bind(regex="(")).query("What?")
+
+
+def test_a_closed_engine_says_so(own: EFTLLM) -> None:
+    own.open_engine.close()
+    with pytest.raises(EngineClosed):
+        own.chat(ASK)
+
+
+def test_the_registry_knows_the_class() -> None:
+    assert isinstance(load_llm({"class_name": "EFTLLM"}), EFTLLM)
+    assert isinstance(load_llm(MockLLM().to_dict()), MockLLM)

@@ -1,0 +1,99 @@
+"""Prompts that LlamaIndex writes: ReAct's stop, and orders of roles that templates refuse."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from llama_index.core.agent.react import ReActChatFormatter
+from llama_index.core.agent.react.output_parser import ReActOutputParser
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.tools import FunctionTool
+
+from eft_integrations import Engine
+from eft_integrations.llama_index import EFTLLM
+from eft_integrations.llama_index.messages import chat_messages
+from eft_integrations.llama_index.prompts import meant
+
+INVENTED = (
+    'Thought: I look.\nAction: look\nAction Input: {"where": "here"}\n'
+    "Observation: a dragon\nThought: Now I know.\nAnswer: a dragon"
+)
+
+
+def look(where: str) -> str:
+    """Look somewhere."""
+    return where
+
+
+@pytest.mark.parametrize("context", ["", "Be kind."])
+def test_react_stops_before_an_observation_that_it_would_invent(
+    family: Engine, context: str
+) -> None:
+    llm = EFTLLM(engine=family, choice=[INVENTED], max_tokens=200)
+    formatter = ReActChatFormatter.from_defaults(context=context)
+    asked = formatter.format([FunctionTool.from_defaults(look)], [ChatMessage(content="Where?")])
+    for response in (llm.chat(asked), list(llm.stream_chat(asked))[-1]):
+        assert response.message.content == INVENTED.partition("Observation:")[0]
+        step: Any = ReActOutputParser().parse(response.message.content or "")
+        assert (step.action, step.action_input) == ("look", {"where": "here"})
+    assert llm.chat([ChatMessage(content="Where?")]).message.content == INVENTED
+
+
+def test_stops_of_the_caller_stay(family: Engine) -> None:
+    llm = EFTLLM(engine=family, choice=[INVENTED], stop=["Action:"], max_tokens=200)
+    asked = ReActChatFormatter().format(
+        [FunctionTool.from_defaults(look)], [ChatMessage(content="Where?")]
+    )
+    assert llm.chat(asked).message.content == "Thought: I look.\n"
+
+
+def test_other_prompts_mean_nothing_more() -> None:
+    turns = chat_messages([ChatMessage(role="system", content="Observation: {x}")])
+    assert meant(turns).stop == ()
+    assert meant(turns).messages == turns
+
+
+STRICT = (
+    "{% for m in messages %}"
+    "{% if m.role == 'system' and not loop.first %}{{ raise_exception('late system') }}{% endif %}"
+    "{% if not loop.first and m.role == messages[loop.index0 - 1].role %}"
+    "{{ raise_exception('twice') }}{% endif %}"
+    "{{ m.role[0] }}:{{ m.content }};{% endfor %}"
+)
+NO_SYSTEM = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+
+
+@pytest.mark.parametrize(
+    ("roles", "strict", "without"),
+    [
+        ("system system user", "s:1\n\n2;u:3;", "u:1\n\n2\n\n3;"),
+        ("user user", "u:1\n\n2;", "u:1\n\n2;"),
+        ("system user system", "s:1;u:2\n\n3;", "u:1\n\n2\n\n3;"),
+        ("system user user assistant user", "s:1;u:2\n\n3;a:4;u:5;", "u:1\n\n2\n\n3;a:4;u:5;"),
+        ("system user", "s:1;u:2;", "u:1\n\n2;"),
+    ],
+)
+def test_orders_of_roles_are_repaired(
+    engine: Engine, roles: str, strict: str, without: str
+) -> None:
+    turns = [ChatMessage(role=r, content=str(i)) for i, r in enumerate(roles.split(), start=1)]
+    for template, expected in ((STRICT, strict), (NO_SYSTEM + STRICT, without)):
+        llm = EFTLLM(
+            engine=engine, max_tokens=1, templates=dict.fromkeys(engine.roles.available, template)
+        )
+        response = llm.chat(turns)
+        assert response.raw is not None
+        count = len(engine.encoder.encode(expected, special=False))
+        assert response.raw["usage"]["prompt_tokens"] == count
+
+
+def test_complete_goes_through_the_template(engine: Engine) -> None:
+    llm = EFTLLM(engine=engine, max_tokens=1)
+    raw: Any = llm.complete("Hello").raw
+    assert raw["usage"] == llm.chat([ChatMessage(content="Hello")]).raw["usage"]
+    later: Any = asyncio.run(llm.acomplete("Hello")).raw
+    assert later["usage"] == raw["usage"]
+    formatted: Any = llm.complete("Hello", formatted=True).raw
+    assert formatted["usage"]["prompt_tokens"] < raw["usage"]["prompt_tokens"]

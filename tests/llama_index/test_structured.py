@@ -1,0 +1,162 @@
+"""Objects: every way in which LlamaIndex asks for one, held to the schema and to max_tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from enum import Enum
+from typing import Any, Generic, Literal, TypeVar
+
+import pytest
+from llama_index.core.output_parsers import PydanticOutputParser
+from llama_index.core.program import FunctionCallingProgram, LLMTextCompletionProgram
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.types import PydanticProgramMode
+from pydantic import BaseModel, field_validator
+
+from eft_integrations import EFTError, Engine, UnusableAnswer
+from eft_integrations.chat.options import OPTIONS
+from eft_integrations.llama_index import EFTLLM
+from eft_integrations.llama_index.prompts import meant
+
+T = TypeVar("T")
+PROMPT = PromptTemplate("Write a thing about {topic}.")
+
+
+class Colour(Enum):
+    RED = "red"
+    GREEN = "green"
+
+
+class Part(BaseModel):
+    name: Literal["door", "wall"]
+
+
+class Thing(BaseModel):
+    """A thing."""
+
+    colour: Colour
+    is_new: bool
+    note: Literal["a", "b"] | None
+    parts: list[Part]
+
+
+class Holder(BaseModel, Generic[T]):
+    """A holder."""
+
+    item: T
+
+
+class Never(BaseModel):
+    """What no answer can be."""
+
+    is_good: bool
+
+    @field_validator("is_good")
+    @classmethod
+    def _refuse(cls, value: bool) -> bool:
+        raise ValueError("never good")
+
+
+@pytest.fixture
+def writer(engine: Engine) -> EFTLLM:
+    return EFTLLM(engine=engine, max_tokens=64, temperature=2.0, seed=3)
+
+
+async def _all(stream: Any) -> list[Any]:
+    return [part async for part in await stream]
+
+
+WAYS: dict[str, Any] = {
+    "predict": lambda m, c: m.structured_predict(c, PROMPT, topic="x"),
+    "apredict": lambda m, c: asyncio.run(m.astructured_predict(c, PROMPT, topic="x")),
+    "stream": lambda m, c: list(m.stream_structured_predict(c, PROMPT, topic="x"))[-1],
+    "astream": lambda m, c: asyncio.run(_all(m.astream_structured_predict(c, PROMPT, topic="x")))[
+        -1
+    ],
+    "structured chat": lambda m, c: m.as_structured_llm(c).complete("x").raw,
+    "structured achat": lambda m, c: asyncio.run(m.as_structured_llm(c).acomplete("x")).raw,
+    "text program": lambda m, c: LLMTextCompletionProgram.from_defaults(
+        output_cls=c, prompt_template_str="A thing.", llm=m
+    )(),
+    "text program, streaming": lambda m, c: list(
+        LLMTextCompletionProgram.from_defaults(
+            output_cls=c, prompt_template_str="A thing.", llm=m
+        ).stream_call()
+    )[-1],
+    "function program": lambda m, c: FunctionCallingProgram.from_defaults(
+        output_cls=c, prompt_template_str="A thing.", llm=m
+    )(),
+    "function program, streaming": lambda m, c: list(
+        FunctionCallingProgram.from_defaults(
+            output_cls=c, prompt_template_str="A thing.", llm=m
+        ).stream_call()
+    )[-1],
+}
+
+
+@pytest.mark.parametrize("kind", [Thing, Holder[bool], Holder[Part]])
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_gives_an_object_within_max_tokens(writer: EFTLLM, way: str, kind: Any) -> None:
+    assert isinstance(WAYS[way](writer, kind), kind)
+
+
+@pytest.mark.parametrize("mode", [PydanticProgramMode.FUNCTION, PydanticProgramMode.LLM])
+def test_other_modes_are_cores_own_programs(
+    writer: EFTLLM, engine: Engine, mode: PydanticProgramMode
+) -> None:
+    model = writer.model_copy(update={"pydantic_program_mode": mode})
+    for way in ("predict", "apredict", "stream", "astream"):
+        assert isinstance(WAYS[way](model, Thing), Thing)
+
+
+def test_partial_objects_stream(writer: EFTLLM) -> None:
+    parts = list(writer.stream_structured_predict(Thing, PROMPT, topic="x"))
+    told = [sum(v is not None for v in part.model_dump().values()) for part in parts]
+    assert told == sorted(told)
+    assert told[0] < told[-1]
+
+
+@pytest.mark.filterwarnings("ignore:The `json` method is deprecated")
+def test_a_structured_model_streams(writer: EFTLLM) -> None:
+    structured = writer.as_structured_llm(Thing)
+    messages = PROMPT.format_messages(topic="x")
+    assert isinstance(list(structured.stream_chat(messages))[-1].raw, Thing)
+    assert isinstance(asyncio.run(_all(structured.astream_chat(messages)))[-1].raw, Thing)
+
+
+def test_keywords_of_a_call_arrive(writer: EFTLLM) -> None:
+    keywords = {"alpha": 0.5, "max_tokens": 3}
+    with pytest.raises(UnusableAnswer, match="max_tokens"):
+        writer.structured_predict(Thing, PROMPT, llm_kwargs=keywords, topic="x")
+    assert set(keywords) <= OPTIONS
+
+
+@pytest.mark.parametrize("way", ["predict", "apredict", "stream", "astream"])
+def test_what_does_not_validate_is_an_error_that_nobody_swallows(writer: EFTLLM, way: str) -> None:
+    with pytest.raises(UnusableAnswer, match="never good") as caught:
+        WAYS[way](writer, Never)
+    assert isinstance(caught.value, EFTError)
+
+
+@pytest.mark.parametrize("way", ["predict", "apredict"])
+def test_the_system_prompt_is_said(writer: EFTLLM, way: str, monkeypatch: Any) -> None:
+    said: list[Any] = []
+    model = writer.model_copy(update={"system_prompt": "Be kind."})
+
+    def noted(turns: Any) -> Any:
+        said.append(turns)
+        return meant(turns)
+
+    monkeypatch.setattr("eft_integrations.llama_index.asking.meant", noted)
+    WAYS[way](model, Part)
+    assert said[0][0] == {"role": "system", "content": "Be kind."}
+
+
+def test_the_schema_of_a_parsers_prompt_becomes_the_form() -> None:
+    text = PydanticOutputParser(output_cls=Thing).format("Write a thing.")
+    found = meant([{"role": "user", "content": text}])
+    assert found.schema == json.loads(json.dumps(Thing.model_json_schema()))
+    assert found.messages == [{"role": "user", "content": "Write a thing."}]
+    plain = [{"role": "user", "content": "Here's a JSON schema to follow: none"}]
+    assert meant(plain).messages == plain

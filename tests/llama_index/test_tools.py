@@ -1,0 +1,184 @@
+"""Function calling: held by the grammar, in every form of call, with results told by id."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any, Generic, TypeVar
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage, MessageRole, ToolCallBlock
+from llama_index.core.program import FunctionCallingProgram
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
+
+from eft_integrations import Engine, InvalidRequest, UnknownOption, UnusableAnswer
+from eft_integrations.llama_index import EFTLLM
+from eft_integrations.llama_index.messages import chat_messages
+
+T = TypeVar("T")
+ASK = "Hello"
+
+
+class Box(BaseModel, Generic[T]):
+    """A box."""
+
+    item: T
+
+
+def paint(is_red: bool) -> str:
+    """Paint the wall."""
+    return f"painted {is_red}"
+
+
+def wash(is_warm: bool) -> str:
+    """Wash the wall."""
+    return f"washed {is_warm}"
+
+
+TOOLS = [FunctionTool.from_defaults(paint), FunctionTool.from_defaults(wash)]
+
+
+async def _last(stream: Any) -> Any:
+    return [response async for response in await stream][-1]
+
+
+FORMS: dict[str, Any] = {
+    "chat": lambda m, **k: m.chat_with_tools(TOOLS, ASK, **k),
+    "achat": lambda m, **k: asyncio.run(m.achat_with_tools(TOOLS, ASK, **k)),
+    "stream": lambda m, **k: list(m.stream_chat_with_tools(TOOLS, ASK, **k))[-1],
+    "astream": lambda m, **k: asyncio.run(_last(m.astream_chat_with_tools(TOOLS, ASK, **k))),
+}
+
+
+@pytest.fixture
+def caller(engine: Engine) -> EFTLLM:
+    return EFTLLM(engine=engine, max_tokens=64, temperature=2.0, seed=1)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_required_call_is_told_in_both_ways(caller: EFTLLM, form: str) -> None:
+    response = FORMS[form](caller, tool_required=True)
+    (selection,) = caller.get_tool_calls_from_response(response)
+    (raw,) = response.message.additional_kwargs["tool_calls"]
+    (block,) = [b for b in response.message.blocks if isinstance(b, ToolCallBlock)]
+    assert selection.tool_id == raw["id"] == block.tool_call_id
+    assert selection.tool_name == raw["function"]["name"] == block.tool_name
+    assert selection.tool_kwargs == json.loads(raw["function"]["arguments"]) == block.tool_kwargs
+    assert response.raw["finish_reason"] == "tool_calls"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("choice", ["wash", {"type": "function", "function": {"name": "wash"}}])
+def test_a_named_tool_is_called(caller: EFTLLM, form: str, choice: Any) -> None:
+    response = FORMS[form](caller, tool_choice=choice)
+    names = {call.tool_name for call in caller.get_tool_calls_from_response(response)}
+    assert names == {"wash"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_none_calls_nothing(caller: EFTLLM, seed: int) -> None:
+    response = caller.chat_with_tools(TOOLS, ASK, tool_choice="none", seed=seed)
+    assert caller.get_tool_calls_from_response(response, error_on_no_tool_call=False) == []
+    with pytest.raises(UnusableAnswer, match="tool_required"):
+        caller.get_tool_calls_from_response(response)
+
+
+def test_parallel_calls_have_ids_of_their_own(caller: EFTLLM) -> None:
+    found = [
+        caller.get_tool_calls_from_response(
+            caller.chat_with_tools(
+                TOOLS, ASK, tool_required=True, allow_parallel_tool_calls=True, seed=seed
+            )
+        )
+        for seed in range(8)
+    ]
+    assert max(map(len, found)) > 1
+    for calls in found:
+        assert len({call.tool_id for call in calls}) == len(calls)
+
+
+def test_one_call_unless_several_are_allowed(caller: EFTLLM) -> None:
+    for seed in range(8):
+        response = caller.chat_with_tools(TOOLS, ASK, tool_required=True, seed=seed)
+        assert len(caller.get_tool_calls_from_response(response)) == 1
+
+
+def test_arguments_grow_in_a_stream(caller: EFTLLM) -> None:
+    stream = caller.stream_chat_with_tools(TOOLS, ASK, tool_required=True)
+    told = [caller.get_tool_calls_from_response(r, error_on_no_tool_call=False) for r in stream]
+    sizes = [len(calls[0].tool_kwargs) for calls in told if calls]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == 1
+
+
+def test_predict_and_call_runs_the_tool(caller: EFTLLM) -> None:
+    answers = [
+        caller.predict_and_call(TOOLS, ASK),
+        asyncio.run(caller.apredict_and_call(TOOLS, ASK)),
+    ]
+    for answer in answers:
+        assert str(answer).startswith(("painted", "washed"))
+        assert not answer.sources[0].is_error
+
+
+def test_a_generic_class_keeps_its_name(caller: EFTLLM) -> None:
+    program: Any = FunctionCallingProgram.from_defaults(
+        output_cls=Box[bool], prompt_template_str="A box.", llm=caller
+    )
+    assert isinstance(program(), Box)
+    assert isinstance(asyncio.run(program.acall()), Box)
+    assert isinstance(list(program.stream_call())[-1], Box)
+
+
+def test_the_history_is_left_as_it_is(caller: EFTLLM) -> None:
+    history = [ChatMessage(content="before")]
+    caller.chat_with_tools(TOOLS, ASK, chat_history=history)
+    assert [message.content for message in history] == ["before"]
+
+
+def test_results_are_told_with_the_name_of_their_tool(caller: EFTLLM, engine: Engine) -> None:
+    template = "{% for m in messages %}{{ m.name or m.role }};{% endfor %}{{ '{' }}"
+    calls = [ToolCallBlock(tool_call_id=n, tool_name=n + "_tool", tool_kwargs={}) for n in "ab"]
+    history = [
+        ChatMessage(content="x"),
+        ChatMessage(role="assistant", blocks=calls),
+        *(
+            ChatMessage(role="tool", content="1", additional_kwargs={"tool_call_id": n})
+            for n in "ba"
+        ),
+    ]
+    shows = dict.fromkeys(engine.roles.available, template + "{# tools #}")
+    response = caller.chat(history, templates=shows, max_tokens=1)
+    text = "user;assistant;b_tool;a_tool;{"
+    expected = len(engine.encoder.encode(text, special=False))
+    assert response.raw is not None
+    assert response.raw["usage"]["prompt_tokens"] == expected
+
+
+def test_calls_of_other_models_are_read() -> None:
+    raw = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
+    broken = {"id": "2", "function": {"name": "f", "arguments": "{"}}
+    message = ChatMessage(role="assistant", additional_kwargs={"tool_calls": [raw, broken]})
+    (told,) = chat_messages([message])
+    assert [c["function"]["arguments"] for c in told["tool_calls"]] == [{"a": 1}, "{"]
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [("developer", "system"), ("chatbot", "assistant"), ("model", "assistant"), ("user", "user")],
+)
+def test_roles_of_all_providers_are_known(role: str, expected: str) -> None:
+    (told,) = chat_messages([ChatMessage(role=MessageRole(role), content="x")])
+    assert told["role"] == expected
+
+
+def test_what_is_no_text_is_refused() -> None:
+    image = {"block_type": "image", "url": "http://x/y.png"}
+    with pytest.raises(InvalidRequest, match="ImageBlock"):
+        chat_messages([ChatMessage(blocks=[image])])
+
+
+def test_an_unknown_tool_is_refused_with_a_suggestion(caller: EFTLLM) -> None:
+    with pytest.raises(UnknownOption, match="did you mean 'wash'"):
+        caller.chat_with_tools(TOOLS, ASK, tool_choice="wahs")
