@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -19,8 +20,14 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
     return subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, timeout=300
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=300,
+        env=offline,
     )
 
 
