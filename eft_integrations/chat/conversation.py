@@ -100,15 +100,15 @@ def prepare(engine: Engine, request: ChatRequest) -> Prepared:
     prompts = _rendered(engine, request, tools, dialect, shows_tools="tools" in template)
     reads = THINK_END in template if request.reasoning is None else request.reasoning
     is_thinking = reads and _ends_in(engine, prompts[role], THINK)
-    mark_id = _silent_id(engine, dialect.opening)
-    form = _form(request, tools, dialect, mark_id, is_thinking=is_thinking)
+    marks = _silent(engine, dialect)
+    form = _form(request, tools, dialect, marks, is_thinking=is_thinking)
     return Prepared(
         prompts=prompts,
         grammar=lark(form),
         dialect=dialect if form.calls else None,
         reads_reasoning=reads,
         is_thinking=is_thinking,
-        marks={} if mark_id is None else {mark_id: dialect.opening},
+        marks={token_id: mark for mark, token_id in marks.items()},
     )
 
 
@@ -144,17 +144,16 @@ def _replayed(engine: Engine, prepared: Prepared, generation: Generation) -> lis
 
 
 def _marked_text(engine: Engine, prepared: Prepared, generation: Generation) -> str:
-    """The text with the control tokens that begin calls."""
-    if not set(prepared.marks) & set(generation.token_ids):
-        return generation.text
-    text, piece = "", list[int]()
+    """The text with the control tokens that have a meaning, up to where it was cut."""
+    told, left, piece = "", generation.text, list[int]()
     for token_id in generation.token_ids:
+        piece.append(token_id)
         if token_id in prepared.marks:
-            text += engine.encoder.decode(piece, special=False) + prepared.marks[token_id]
-            piece = []
-        else:
-            piece.append(token_id)
-    return text + engine.encoder.decode(piece, special=False)
+            said = len(engine.encoder.decode(piece, special=False))
+            if said > len(left):
+                break  # a stop string ended the text before this token
+            told, left, piece = told + left[:said] + prepared.marks[token_id], left[said:], []
+    return told + left
 
 
 def _rendered(
@@ -182,7 +181,7 @@ def _form(
     request: ChatRequest,
     tools: list[Any],
     dialect: Dialect,
-    mark_id: int | None,
+    marks: Mapping[str, int],
     *,
     is_thinking: bool,
 ) -> Form:
@@ -196,7 +195,7 @@ def _form(
         forbids_calls=bool(tools) and request.tool_choice == "none",
         response=request.response_format,
         is_thinking=is_thinking,
-        mark_id=mark_id,
+        marks=marks,
     )
 
 
@@ -222,9 +221,7 @@ def _ends_in(engine: Engine, ids: Sequence[int], sign: str) -> bool:
     return engine.encoder.decode(ids[-len(sign) :], special=True).rstrip().endswith(sign)
 
 
-def _silent_id(engine: Engine, mark: str) -> int | None:
-    """The id of a mark that is a special token, which has no text; None for marks that are text."""
-    token_id = engine.encoder.control.get(mark)
-    if token_id is None or engine.encoder.decode([token_id], special=False):
-        return None
-    return token_id
+def _silent(engine: Engine, dialect: Dialect) -> dict[str, int]:
+    """The pieces of a dialect that are special tokens, which answers leave out, and their ids."""
+    control = {token: i for token, i in engine.encoder.control.items() if token in dialect.literals}
+    return {t: i for t, i in control.items() if not engine.encoder.decode([i], special=False)}

@@ -24,6 +24,7 @@ from eft_integrations.request import TokenEvent
 
 THINK, THINK_END = "<think>", "</think>"
 _NAME = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
+_BARE_NAME = re.compile(r'[^\s\[\]{}"]+')
 # Some templates take call ids of exactly nine letters and digits, and none minds them.
 _ID_LEN = 9
 
@@ -167,14 +168,15 @@ class Reader:
 
     def _name(self) -> bool:
         assert self._dialect is not None
-        found = _NAME.match(self._held)
+        is_quoted, middle = self._dialect.quotes_names, self._dialect.middle
+        found = (_NAME if is_quoted else _BARE_NAME).match(self._held)
         if not found:
-            return self._held.startswith('"') is False and self._break("its name is no string")
-        middle = self._dialect.middle
+            waits = is_quoted and self._held.startswith('"')
+            return not waits and self._break("its name is missing")
         behind = self._held[found.end() :]
         if not behind.startswith(middle):
             return not middle.startswith(behind) and self._break(f"{middle.strip()} is missing")
-        name = json.loads(found.group())
+        name = json.loads(found.group()) if is_quoted else found.group()
         self._consume(found.group() + middle)
         call_id = secrets.token_hex(_ID_LEN)[:_ID_LEN]
         self._out.append(CallStart(index=self._num_calls, call_id=call_id, name=name))
@@ -188,9 +190,12 @@ class Reader:
         self._consume(text)
         if text:
             self._out.append(CallDelta(index=self._num_calls - 1, arguments=text))
-        if self._arguments.is_done:
-            self._state = self._tail
-        return self._arguments.is_done
+        if not self._arguments.is_done:
+            return False
+        assert self._dialect is not None
+        self._state = self._tail
+        # a tail of no text is there already, and nothing may come that would call for it
+        return True if self._dialect.tail else self._tail()
 
     def _tail(self) -> bool:
         assert self._dialect is not None

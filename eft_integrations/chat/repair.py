@@ -94,9 +94,8 @@ def _as_text(message: Turn, dialect: Dialect) -> Turn:
 
 
 def _call(function: Mapping[str, Any], dialect: Dialect) -> str:
-    name, arguments = (
-        json.dumps(function[key], ensure_ascii=False) for key in ("name", "arguments")
-    )
+    name = dialect.named(function["name"])
+    arguments = json.dumps(function["arguments"], ensure_ascii=False)
     return f"{dialect.head}{name}{dialect.middle}{arguments}{dialect.tail}"
 
 
