@@ -51,7 +51,7 @@ def told(events: list[ChatEvent]) -> list[tuple[str, Any]]:
     return [(name, json.loads(texts[i])) for i, name in names.items()]
 
 
-def calls(engine: Engine, dialect: str) -> list[tuple[str, Any]]:
+def calls(engine: Engine, dialect: str | None) -> list[tuple[str, Any]]:
     """A forced call; the stream and the whole answer must tell the same."""
     request = ChatRequest(
         messages=MESSAGES,
