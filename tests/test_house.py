@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "chat": DATA | {"engine", "chat"},
     "viz": DATA | {"engine", "viz"},
     "langchain": DATA | {"engine", "chat", "langchain"},
-    "cli": DATA | {"engine", "chat", "viz", "evaluation", "cli"},
+    "benchmark": DATA | {"engine", "chat", "langchain", "benchmark"},
+    "cli": DATA | {"engine", "chat", "viz", "evaluation", "benchmark", "cli"},
     "tiny": DATA,
     "evaluation": DATA | {"rule", "engine", "chat", "evaluation"},
 }
