@@ -20,6 +20,6 @@ agent = create_agent(
     tools=[get_weather, add_numbers],
     middleware=[EFTAlphaMiddleware(tool_step=1.0, final=0.8)],
 )
-question = {"role": "user", "content": "What is the weather in Rome?"}
+question = {"role": "user", "content": "Get the weather in the city Lisbon."}
 for message in agent.invoke({"messages": [question]}, {"recursion_limit": 10})["messages"]:
     message.pretty_print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -16,11 +17,26 @@ from eft_integrations.options import GENERATE_KEYS
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+# What an example prints, where that is the point of it.
+SAYS = {
+    "langchain_agent.py": "Sunny in Lisbon",
+    "langchain_alpha.py": "Tokyo",
+    "langchain_chain.py": "Nairobi",
+    "langchain_fastapi.py": "Rome",
+    "langchain_rag.py": "Otto",
+    "langchain_structured.py": "Person(name='Otto', age=7, city='Bern')",
+}
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
     return subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, cwd=ROOT, timeout=300
+        [sys.executable, *command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=300,
+        env=offline,
     )
 
 
@@ -44,6 +60,7 @@ def test_an_example_runs_and_is_short(path: Path) -> None:
     done = run("-W", "error", "-W", "ignore::DeprecationWarning:inspect", str(path))
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+    assert SAYS.get(path.name, "") in done.stdout
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=document_id)

@@ -26,7 +26,8 @@ MAY_IMPORT = {
     "viz": DATA | {"engine", "viz"},
     "langchain": DATA | {"engine", "chat", "langchain"},
     "llama_index": DATA | {"engine", "chat", "llama_index"},
-    "cli": DATA | {"engine", "chat", "viz", "evaluation", "cli"},
+    "benchmark": DATA | {"engine", "chat", "langchain", "benchmark"},
+    "cli": DATA | {"engine", "chat", "viz", "evaluation", "benchmark", "cli"},
     "tiny": DATA,
     "evaluation": DATA | {"rule", "engine", "chat", "evaluation"},
 }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from eft_integrations import checks
@@ -12,7 +13,8 @@ from eft_integrations.chat.dialects import Dialect
 from eft_integrations.chat.dialects.choice import dialect_named, dialect_of
 from eft_integrations.chat.events import ChatEvent
 from eft_integrations.chat.grammar import Form, lark
-from eft_integrations.chat.reader import THINK, THINK_END, Reader, read
+from eft_integrations.chat.reader import THINK, THINK_END, Reader, Takes, read
+from eft_integrations.chat.response import UNREADABLE, TemplateReader, dialect_read_by
 from eft_integrations.chat.template import Message, Tool, refuse_malformed, render, schemas
 from eft_integrations.engine import Engine
 from eft_integrations.errors import InvalidRequest, refuse_unknown
@@ -29,8 +31,8 @@ class ChatRequest:
     ``messages`` and ``tools`` as ``render`` takes them. ``tool_choice``: "auto" (text or calls),
     "none", "any" (some call), or the name of a tool. ``response_format``: a JSON schema; with tools
     the answer is calls or that JSON. ``dialect``: how calls are written; by default as the
-    template's signs tell. ``reasoning``: whether ``<think>`` is told apart; None: where the
-    template knows it.
+    tokenizer's own response template reads them, or the chat template's signs tell.
+    ``reasoning``: whether ``<think>`` is told apart; None: where the template knows it.
     """
 
     messages: Sequence[Message]
@@ -68,24 +70,17 @@ class Prepared:
 
     prompts: Mapping[str, list[int]]
     grammar: str | None
-    dialect: Dialect | None
-    reads_reasoning: bool
-    is_thinking: bool
     marks: Mapping[int, str]
+    new_reader: Callable[[], Takes]
 
     @property
     def prompt_len(self) -> int:
         """Tokens of the longest prompt among the roles."""
         return max(len(ids) for ids in self.prompts.values())
 
-    def reader(self) -> Reader:
+    def reader(self) -> Takes:
         """A fresh reader of one answer."""
-        return Reader(
-            self.dialect,
-            reads_reasoning=self.reads_reasoning,
-            is_thinking=self.is_thinking,
-            marks=self.marks,
-        )
+        return self.new_reader()
 
 
 def prepare(engine: Engine, request: ChatRequest) -> Prepared:
@@ -94,22 +89,92 @@ def prepare(engine: Engine, request: ChatRequest) -> Prepared:
     Raises ``InvalidRequest`` and ``UnknownOption``.
     """
     role = next((r for r in engine.roles.tuned if r in engine.roles.available), "base")
-    template = _template(engine, role, request.templates)
-    dialect = dialect_named(request.dialect) if request.dialect else dialect_of(template)
+    chosen = (request.templates or {}).get(role, role)
+    template = _template(engine, chosen)
     tools = schemas(request.tools) or []
-    prompts = _rendered(engine, request, tools, dialect, shows_tools="tools" in template)
+    own = _reading_tokenizer(engine, chosen, request)
+    dialect = _dialect(request, template, own)
+    told_in = dialect or dialect_of(template)
+    prompts = _rendered(engine, request, tools, told_in, shows_tools="tools" in template)
     reads = THINK_END in template if request.reasoning is None else request.reasoning
     is_thinking = reads and _ends_in(engine, prompts[role], THINK)
-    mark_id = _silent_id(engine, dialect.opening)
-    form = _form(request, tools, dialect, mark_id, is_thinking=is_thinking)
-    return Prepared(
-        prompts=prompts,
-        grammar=lark(form),
-        dialect=dialect if form.calls else None,
+    silent = engine.encoder.silent
+    marks = {mark: i for mark, i in silent.items() if mark in told_in.literals}
+    form = _form(request, tools if dialect else [], told_in, marks, is_thinking=is_thinking)
+    if own is not None:
+        return Prepared(
+            prompts=prompts,
+            grammar=lark(form),
+            marks=_by_id(silent),
+            new_reader=_own_reader(engine, own, request, prompts[role]),
+        )
+    reader = partial(
+        Reader,
+        dialect if form.calls else None,
         reads_reasoning=reads,
         is_thinking=is_thinking,
-        marks={} if mark_id is None else {mark_id: dialect.opening},
+        marks=_by_id(marks),
     )
+    return Prepared(prompts=prompts, grammar=lark(form), marks=_by_id(marks), new_reader=reader)
+
+
+def formatted(engine: Engine, prompt: str) -> Prepared:
+    """A text that is a prompt already: no template before it, and plain text behind it."""
+    ids = list(engine.encoder.encode(prompt, special=True))
+    reader = partial(Reader, None, reads_reasoning=False, is_thinking=False, marks={})
+    prompts = dict.fromkeys(engine.roles.available, ids)
+    return Prepared(prompts=prompts, grammar=None, marks={}, new_reader=reader)
+
+
+def _by_id(marks: Mapping[str, int]) -> dict[int, str]:
+    return {token_id: mark for mark, token_id in marks.items()}
+
+
+def _reading_tokenizer(engine: Engine, chosen: str, request: ChatRequest) -> Any:
+    """The tokenizer that has a template for answers; None where a dialect is named, too."""
+    if request.dialect is not None or chosen not in engine.roles.available:
+        return None
+    tokenizer = engine.tokenizer(chosen)
+    # transformers sets it on tokenizers from the version on that knows such templates
+    return tokenizer if getattr(tokenizer, "response_template", None) else None
+
+
+def _dialect(request: ChatRequest, template: str, own: Any) -> Dialect | None:
+    """How calls are held to their form; None where answers are read in a form no grammar knows."""
+    if request.dialect is not None:
+        return dialect_named(request.dialect)
+    dialect = dialect_of(template) if own is None else dialect_read_by(own)
+    is_held = request.is_forced or (request.response_format is not None and bool(request.tools))
+    if dialect is None and is_held:
+        raise InvalidRequest(
+            "the tokenizer's response_template reads calls in no dialect that a grammar can force; "
+            "take tool_choice='auto' without response_format, or name a dialect"
+        )
+    return dialect
+
+
+def _own_reader(
+    engine: Engine, own: Any, request: ChatRequest, prompt: Sequence[int]
+) -> Callable[[], TemplateReader]:
+    """Makes readers by the tokenizer's template; tried once, so that a broken one is refused."""
+    prefix = engine.encoder.decode(prompt, special=True)
+    marks = _by_id(engine.encoder.silent)
+
+    def new_reader() -> TemplateReader:
+        return TemplateReader(
+            own.get_response_parser(prefix=prefix, tools=schemas(request.tools)),
+            marks,
+            may_call=bool(request.tools) and request.tool_choice != "none",
+            tells_thoughts=request.reasoning is not False,
+        )
+
+    try:
+        new_reader()
+    except UNREADABLE as error:
+        raise InvalidRequest(
+            f"the tokenizer's response_template does not load: {error}; name a dialect instead"
+        ) from error
+    return new_reader
 
 
 def events_of(engine: Engine, prepared: Prepared, generation: Generation) -> list[ChatEvent]:
@@ -144,17 +209,18 @@ def _replayed(engine: Engine, prepared: Prepared, generation: Generation) -> lis
 
 
 def _marked_text(engine: Engine, prepared: Prepared, generation: Generation) -> str:
-    """The text with the control tokens that begin calls."""
-    if not set(prepared.marks) & set(generation.token_ids):
-        return generation.text
-    text, piece = "", list[int]()
-    for token_id in generation.token_ids:
+    """The text with the control tokens that have a meaning, up to where it was cut."""
+    told, left, piece = "", generation.text, list[int]()
+    # a token that stops the answer belongs to nothing in it
+    ids = generation.token_ids[: -1 if generation.finish_reason == "stop" else None]
+    for token_id in ids:
+        piece.append(token_id)
         if token_id in prepared.marks:
-            text += engine.encoder.decode(piece, special=False) + prepared.marks[token_id]
-            piece = []
-        else:
-            piece.append(token_id)
-    return text + engine.encoder.decode(piece, special=False)
+            said = len(engine.encoder.decode(piece, special=False))
+            if said > len(left):
+                break  # a stop string ended the text before this token
+            told, left, piece = told + left[:said] + prepared.marks[token_id], left[said:], []
+    return told + left
 
 
 def _rendered(
@@ -183,7 +249,7 @@ def _form(
     request: ChatRequest,
     tools: list[Any],
     dialect: Dialect,
-    mark_id: int | None,
+    marks: Mapping[str, int],
     *,
     is_thinking: bool,
 ) -> Form:
@@ -197,7 +263,7 @@ def _form(
         forbids_calls=bool(tools) and request.tool_choice == "none",
         response=request.response_format,
         is_thinking=is_thinking,
-        mark_id=mark_id,
+        marks=marks,
     )
 
 
@@ -211,9 +277,8 @@ def _function(tool: Any) -> Mapping[str, Any]:
     return function
 
 
-def _template(engine: Engine, role: str, templates: Mapping[str, str] | None) -> str:
-    """The source of the template that the tuned member's prompt is written with, if it has one."""
-    chosen = (templates or {}).get(role, role)
+def _template(engine: Engine, chosen: str) -> str:
+    """The source of the template of a role, or that source itself; empty where there is none."""
     if chosen not in engine.roles.available:
         return chosen
     return str(engine.tokenizer(chosen).chat_template or "")
@@ -221,11 +286,3 @@ def _template(engine: Engine, role: str, templates: Mapping[str, str] | None) ->
 
 def _ends_in(engine: Engine, ids: Sequence[int], sign: str) -> bool:
     return engine.encoder.decode(ids[-len(sign) :], special=True).rstrip().endswith(sign)
-
-
-def _silent_id(engine: Engine, mark: str) -> int | None:
-    """The id of a mark that is a special token, which has no text; None for marks that are text."""
-    token_id = engine.encoder.control.get(mark)
-    if token_id is None or engine.encoder.decode([token_id], special=False):
-        return None
-    return token_id

@@ -25,8 +25,8 @@ class Form:
     ``calls``: tools by name with the schema of their arguments, those that may be called.
     ``must_call``: no text instead. ``may_repeat``: several calls. ``forbids_calls``: text without
     the opening mark. ``response``: JSON of this schema in place of text. ``is_thinking``: the
-    prompt has opened a ``<think>`` that comes first. ``mark_id``: the token id of the opening mark
-    where it is a control token.
+    prompt has opened a ``<think>`` that comes first. ``marks``: the token ids of those pieces of
+    the dialect that are control tokens.
     """
 
     dialect: Dialect
@@ -36,7 +36,11 @@ class Form:
     forbids_calls: bool = False
     response: Mapping[str, Any] | None = None
     is_thinking: bool = False
-    mark_id: int | None = None
+    marks: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def opens_with_token(self) -> bool:
+        return self.dialect.opening in self.marks
 
 
 def lark(form: Form) -> str | None:
@@ -69,7 +73,7 @@ def _body(form: Form) -> list[str] | None:
 def _text_or_calls(form: Form) -> list[str]:
     if form.dialect.is_leading:
         return ["TEXT | opening calls", _text(form), _opening(form)]
-    if form.mark_id is not None:  # a control token ends a text by itself
+    if form.opens_with_token:  # a control token ends a text by itself
         return ["TEXT | TEXT opening calls", _text(form), _opening(form)]
     lazy = f"prefix[suffix={_quoted(form.dialect.opening)}]: {_ANYTHING}"
     return ["TEXT | prefix calls", _text(form), lazy]
@@ -77,7 +81,7 @@ def _text_or_calls(form: Form) -> list[str]:
 
 def _text(form: Form) -> str:
     """Text in which no call begins."""
-    if form.mark_id is not None:
+    if form.opens_with_token:
         return f"TEXT: {_ANYTHING}"
     mark = re.escape(form.dialect.opening).replace("/", "\\/")
     if form.dialect.is_leading:
@@ -86,31 +90,32 @@ def _text(form: Form) -> str:
 
 
 def _opening(form: Form) -> str:
-    mark = _quoted(form.dialect.opening) if form.mark_id is None else f"<[{form.mark_id}]>"
-    return f"opening: {mark}"
+    return f"opening: {_literal(form, form.dialect.opening)}"
 
 
 def _calls(form: Form) -> list[str]:
     dialect = form.dialect
     more = ""
     if form.may_repeat and dialect.joint is not None:
-        more = f" ({_quoted(dialect.joint)} call)*"
-    calls = f"calls: {_pieces(dialect.start)}call{more}{_pieces(dialect.end, before=' ')}"
+        more = f" ({_literal(form, dialect.joint)} call)*"
+    calls = f"calls: {_literal(form, dialect.start)} call{more} {_literal(form, dialect.end)}"
     either = " | ".join(f"call_{number}" for number in range(len(form.calls)))
     rules = [calls, f"call: {either}"]
     for number, (name, schema) in enumerate(form.calls.items()):
-        begin = dialect.head + json.dumps(name, ensure_ascii=False) + dialect.middle
+        begin = _literal(form, dialect.head + dialect.named(name) + dialect.middle)
         rules.append(
-            f"call_{number}: {_quoted(begin)} arguments_{number} {_quoted(dialect.tail)}\n"
+            f"call_{number}: {begin} arguments_{number} {_literal(form, dialect.tail)}\n"
             f"arguments_{number}: %json {json.dumps(for_arguments(schema))}"
         )
     return rules
 
 
-def _pieces(literal: str, before: str = "") -> str:
-    if not literal:
-        return ""
-    return f"{before}{_quoted(literal)}{'' if before else ' '}"
+def _literal(form: Form, text: str) -> str:
+    """A literal as terminals, its control tokens by their ids; nothing for no text."""
+    signs = "|".join(map(re.escape, form.marks))
+    pieces = re.split(f"({signs})", text) if signs else [text]
+    terminals = (f"<[{form.marks[p]}]>" if p in form.marks else _quoted(p) for p in pieces if p)
+    return " ".join(terminals)
 
 
 def _quoted(literal: str) -> str:

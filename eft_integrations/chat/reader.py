@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from eft_integrations.chat.arguments import Arguments
 from eft_integrations.chat.dialects import Dialect
@@ -24,6 +25,7 @@ from eft_integrations.request import TokenEvent
 
 THINK, THINK_END = "<think>", "</think>"
 _NAME = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
+_BARE_NAME = re.compile(r'[^\s\[\]{}"]+')
 # Some templates take call ids of exactly nine letters and digits, and none minds them.
 _ID_LEN = 9
 
@@ -59,22 +61,11 @@ class Reader:
 
     def take(self, event: TokenEvent) -> list[ChatEvent]:
         """What this token completes; the last event brings what was held back, and the end."""
-        text = event.text + self._marks.get(-1 if event.token_id is None else event.token_id, "")
-        self.push(text)
-        if event.token_id is not None and event.logprob is not None:
-            self._out.append(
-                TokenDetail(
-                    token_id=event.token_id,
-                    logprob=event.logprob,
-                    top_logprobs=event.top_logprobs or {},
-                    contributions=event.contributions,
-                )
-            )
-        if event.finish_reason is not None and event.usage is not None:
+        self.push(event.text + mark_of(event, self._marks))
+        self._out.extend(detail_of(event))
+        if event.finish_reason is not None:
             self.flush()
-            is_call = event.finish_reason == "stop" and self._num_ended > 0
-            reason = "tool_calls" if is_call else event.finish_reason
-            self._out.append(Finish(reason=reason, usage=event.usage))
+            self._out.extend(end_of(event, has_called=self._num_ended > 0))
         return self._drain()
 
     def push(self, text: str) -> None:
@@ -167,17 +158,17 @@ class Reader:
 
     def _name(self) -> bool:
         assert self._dialect is not None
-        found = _NAME.match(self._held)
+        is_quoted, middle = self._dialect.quotes_names, self._dialect.middle
+        found = (_NAME if is_quoted else _BARE_NAME).match(self._held)
         if not found:
-            return self._held.startswith('"') is False and self._break("its name is no string")
-        middle = self._dialect.middle
+            waits = is_quoted and self._held.startswith('"')
+            return not waits and self._break("its name is missing")
         behind = self._held[found.end() :]
         if not behind.startswith(middle):
             return not middle.startswith(behind) and self._break(f"{middle.strip()} is missing")
-        name = json.loads(found.group())
+        name = json.loads(found.group()) if is_quoted else found.group()
         self._consume(found.group() + middle)
-        call_id = secrets.token_hex(_ID_LEN)[:_ID_LEN]
-        self._out.append(CallStart(index=self._num_calls, call_id=call_id, name=name))
+        self._out.append(CallStart(index=self._num_calls, call_id=new_call_id(), name=name))
         self._num_calls += 1
         self._arguments = Arguments()
         self._state = self._reading
@@ -188,9 +179,12 @@ class Reader:
         self._consume(text)
         if text:
             self._out.append(CallDelta(index=self._num_calls - 1, arguments=text))
-        if self._arguments.is_done:
-            self._state = self._tail
-        return self._arguments.is_done
+        if not self._arguments.is_done:
+            return False
+        assert self._dialect is not None
+        self._state = self._tail
+        # a tail of no text is there already, and nothing may come that would call for it
+        return True if self._dialect.tail else self._tail()
 
     def _tail(self) -> bool:
         assert self._dialect is not None
@@ -250,9 +244,49 @@ class Reader:
         return True
 
 
-def read(reader: Reader, events: Iterable[TokenEvent]) -> list[ChatEvent]:
+class Takes(Protocol):
+    """What reads an answer, event by event."""
+
+    def take(self, event: TokenEvent) -> list[ChatEvent]:
+        """What this token completes."""
+
+
+def read(reader: Takes, events: Iterable[TokenEvent]) -> list[ChatEvent]:
     """A whole answer at once."""
     return [told for event in events for told in reader.take(event)]
+
+
+def mark_of(event: TokenEvent, marks: Mapping[int, str]) -> str:
+    """The text of a control token; one that stops the answer belongs to nothing in it."""
+    if event.token_id is None or event.finish_reason == "stop":
+        return ""
+    return marks.get(event.token_id, "")
+
+
+def detail_of(event: TokenEvent) -> list[ChatEvent]:
+    """The numbers of a token."""
+    if event.token_id is None or event.logprob is None:
+        return []
+    detail = TokenDetail(
+        token_id=event.token_id,
+        logprob=event.logprob,
+        top_logprobs=event.top_logprobs or {},
+        contributions=event.contributions,
+    )
+    return [detail]
+
+
+def end_of(event: TokenEvent, *, has_called: bool) -> list[ChatEvent]:
+    """The end of an answer that has or has not called tools."""
+    if event.finish_reason is None or event.usage is None:
+        return []
+    is_call = has_called and event.finish_reason == "stop"
+    return [Finish(reason="tool_calls" if is_call else event.finish_reason, usage=event.usage)]
+
+
+def new_call_id() -> str:
+    """Letters and digits at random."""
+    return secrets.token_hex(_ID_LEN)[:_ID_LEN]
 
 
 def _overlap(text: str, signs: Iterable[str]) -> int:

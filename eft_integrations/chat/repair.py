@@ -93,16 +93,20 @@ def _as_text(message: Turn, dialect: Dialect) -> Turn:
     calls = message.get("tool_calls") or []
     if not calls:
         return message
-    written = (dialect.joint or " ").join(_call(call["function"], dialect) for call in calls)
-    text = f"{dialect.opening}{dialect.start}{written}{dialect.end}"
+    text = written([call["function"] for call in calls], dialect)
     content = message.get("content")
     return {"role": message["role"], "content": f"{content}\n{text}" if content else text}
 
 
+def written(functions: Sequence[Mapping[str, Any]], dialect: Dialect) -> str:
+    """Calls of functions as a model of this dialect writes them."""
+    calls = (dialect.joint or " ").join(_call(function, dialect) for function in functions)
+    return f"{dialect.opening}{dialect.start}{calls}{dialect.end}"
+
+
 def _call(function: Mapping[str, Any], dialect: Dialect) -> str:
-    name, arguments = (
-        json.dumps(function[key], ensure_ascii=False) for key in ("name", "arguments")
-    )
+    name = dialect.named(function["name"])
+    arguments = json.dumps(function["arguments"], ensure_ascii=False)
     return f"{dialect.head}{name}{dialect.middle}{arguments}{dialect.tail}"
 
 

@@ -8,6 +8,7 @@ import typer
 
 from eft_integrations import __version__
 from eft_integrations.cli.ask import ask
+from eft_integrations.cli.bench import bench
 from eft_integrations.cli.boundary import guarded
 from eft_integrations.cli.chat import chat
 from eft_integrations.cli.check import check
@@ -44,5 +45,5 @@ def eft(
         typer.echo(context.get_help())
 
 
-for command in (ask, compare, show, chat, check, evaluate, report):
+for command in (ask, compare, show, chat, check, evaluate, report, bench):
     app.command()(guarded(command))

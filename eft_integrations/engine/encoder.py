@@ -37,6 +37,11 @@ class Encoder:
         added = self._tokenizer.get_added_vocab()
         return {token: i for token, i in added.items() if len(token) > 1 and not token.isspace()}
 
+    @cached_property
+    def silent(self) -> dict[str, int]:
+        """The control tokens that answers leave out."""
+        return {t: i for t, i in self.control.items() if not self.decode([i], special=False)}
+
     def encode(self, text: str, *, special: bool) -> tuple[int, ...]:
         """Token ids; control tokens in ``text`` count. ``special``: with the default BOS."""
         _refuse_surrogates(text)

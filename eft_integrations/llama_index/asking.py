@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
 
-from eft_integrations.chat import ChatRequest, Prepared, events_of
+from eft_integrations.chat import ChatRequest, events_of
 from eft_integrations.chat.asking import Ready, ready
+from eft_integrations.chat.conversation import formatted
 from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS, call_options, choice_of
 from eft_integrations.errors import InvalidRequest, refuse_unknown
 from eft_integrations.llama_index.cancelling import CancelScope, agenerate, generate, scope_here
@@ -79,15 +80,7 @@ def ask_text(llm: EFTLLM, prompt: str, keywords: Mapping[str, Any], *, is_format
         return ask(llm, [ChatMessage(role=MessageRole.USER, content=prompt)], keywords)
     refuse_unknown("option of a formatted prompt", keywords, OPTIONS | TOLERATED)
     engine = llm.open_engine
-    ids = list(engine.encoder.encode(prompt, special=True))
-    prepared = Prepared(
-        prompts=dict.fromkeys(engine.roles.available, ids),
-        grammar=None,
-        dialect=None,
-        reads_reasoning=False,
-        is_thinking=False,
-        marks={},
-    )
+    prepared = formatted(engine, prompt)
     asked = Ready(engine=engine, prepared=prepared, options=_options(llm, keywords, ()))
     return Asked(ready=asked, scope=scope_here(), model_name=llm.model_name)
 

@@ -33,9 +33,9 @@ MESSAGES = [{"role": "user", "content": "Turn left."}]
 
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Iterator[Engine]:
-    """Members for which ``[TOOL_CALLS]`` is a control token, without text of its own."""
+    """Members for which Mistral's marks are control tokens, without text of their own."""
     own = copy.deepcopy(tokenizer)
-    own.add_special_tokens({"extra_special_tokens": ["[TOOL_CALLS]"]})
+    own.add_special_tokens({"extra_special_tokens": ["[TOOL_CALLS]", "[ARGS]"]})
     folder = tmp_path_factory.mktemp("marked")
     save_trio(folder, own, {role: llama(own) for role in ROLES})
     with open_trio(folder) as opened:
@@ -51,7 +51,7 @@ def told(events: list[ChatEvent]) -> list[tuple[str, Any]]:
     return [(name, json.loads(texts[i])) for i, name in names.items()]
 
 
-def calls(engine: Engine, dialect: str) -> list[tuple[str, Any]]:
+def calls(engine: Engine, dialect: str | None) -> list[tuple[str, Any]]:
     """A forced call; the stream and the whole answer must tell the same."""
     request = ChatRequest(
         messages=MESSAGES,
@@ -76,7 +76,8 @@ def test_every_dialect_calls(engine: Engine, dialect: str) -> None:
     assert arguments["way"] in ("left", "right")
 
 
-def test_a_mark_that_is_a_control_token_is_forced_and_read(marked: Engine) -> None:
-    assert "[TOOL_CALLS]" in marked.encoder.control
-    ((name, _),) = calls(marked, "mistral")
+@pytest.mark.parametrize("dialect", ["mistral", "mistral_args"])
+def test_marks_that_are_control_tokens_are_forced_and_read(marked: Engine, dialect: str) -> None:
+    assert {"[TOOL_CALLS]", "[ARGS]"} <= set(marked.encoder.control)
+    ((name, _),) = calls(marked, dialect)
     assert name == "turn"

@@ -28,7 +28,7 @@ def grammars(tokenizer: Any) -> Grammars:
 
 
 def call(dialect: Dialect, name: str, arguments: str) -> str:
-    return f'{dialect.head}"{name}"{dialect.middle}{arguments}{dialect.tail}'
+    return f"{dialect.head}{dialect.named(name)}{dialect.middle}{arguments}{dialect.tail}"
 
 
 def answer(dialect: Dialect, *calls: str) -> str:
@@ -92,7 +92,7 @@ def test_several_calls_only_where_they_may_repeat(
         assert accepts(grammars, tokenizer, form, two) is can
 
 
-@pytest.mark.parametrize("name", ["hermes", "mistral"])
+@pytest.mark.parametrize("name", ["hermes", "mistral", "mistral_args"])
 def test_text_may_come_before_a_call(grammars: Grammars, tokenizer: Any, name: str) -> None:
     dialect = dialect_named(name)
     form = Form(dialect=dialect, calls=TOOLS)
@@ -119,6 +119,7 @@ def test_an_object_is_closed_at_any_depth(grammars: Grammars, tokenizer: Any) ->
     [
         ("…<tool_call>…", "hermes"),
         ("…[TOOL_CALLS]…", "mistral"),
+        ("…[TOOL_CALLS]…[ARGS]…", "mistral_args"),
         ("…<|python_tag|>…", "llama3"),
         ("…", "hermes"),
     ],

@@ -80,7 +80,7 @@ def test_pieces_of_any_size_tell_the_same(
 @pytest.mark.parametrize("name", list(DIALECTS))
 def test_every_dialect_reads_its_own_calls(name: str, size: int) -> None:
     dialect = DIALECTS[name]
-    one = f'{dialect.head}"add"{dialect.middle}{ARGUMENTS}{dialect.tail}'
+    one = f"{dialect.head}{dialect.named('add')}{dialect.middle}{ARGUMENTS}{dialect.tail}"
     text = f"{dialect.opening}{dialect.start}{one}{dialect.end}"
     found = told(read(Reader(dialect), spoken(text, size)))
     assert found == ("", "", [("add", ARGUMENTS)], [], "tool_calls")
@@ -131,6 +131,19 @@ def test_behind_a_mismatch_no_beginning_is_taken_for_json(end: int) -> None:
     for closing in ("", "}", "]}", '"}', '"}]}', "]}]}"):
         with pytest.raises(json.JSONDecodeError):
             json.loads(broken + closing)
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_names_without_quotes_are_read_up_to_their_mark(size: int) -> None:
+    text = f"Yes.[TOOL_CALLS]add[ARGS]{ARGUMENTS}[TOOL_CALLS]now[ARGS]{{}}"
+    found = told(read(Reader(DIALECTS["mistral_args"]), spoken(text, size)))
+    assert found == ("Yes.", "", [("add", ARGUMENTS), ("now", "{}")], [], "tool_calls")
+
+
+@pytest.mark.parametrize("text", ["[TOOL_CALLS]add", "[TOOL_CALLS] {}", "[TOOL_CALLS]add[ARGS]{"])
+def test_half_a_call_without_quotes_is_text_and_a_problem(text: str) -> None:
+    found = told(read(Reader(DIALECTS["mistral_args"]), spoken(text, 2)))
+    assert (found[0], len(found[3]), found[4]) == (text, 1, "stop")
 
 
 def test_the_end_of_the_arguments_is_found() -> None:

@@ -70,5 +70,5 @@ def test_a_template_without_tools_is_told_them_in_words(dialect: Any) -> None:
     system, user, called, answered = spoken([turn("user", "a"), CALL, result], [tool], dialect)
     assert '"name": "add"' in system["content"]
     assert user == turn("user", "a")
-    assert f'"add"{dialect.middle}' in called["content"]
+    assert dialect.named("add") + dialect.middle in called["content"]
     assert answered == turn("user", "<tool_response>\n2\n</tool_response>")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from pydantic import BaseModel
 
-from eft_integrations import InvalidRequest
+from eft_integrations import Engine, InvalidRequest
 from eft_integrations.langchain import ChatEFT, EFTAlphaMiddleware
 
 STATE: Any = {"messages": [{"role": "user", "content": "Hello"}]}
@@ -55,6 +56,62 @@ def test_messages_stream_through_langgraph(chat: ChatEFT) -> None:
     chunks = [part for part in parts if isinstance(part, AIMessageChunk)]
     assert len(chunks) > 1
     assert chunks[-1].response_metadata["eft"]["alpha"] == 0.3
+
+
+def get_weather(city: str) -> str:
+    """Get the weather in a city."""
+    return f"Sunny in {city}."
+
+
+def add_numbers(first: int, second: int) -> int:
+    """Add two numbers."""
+    return first + second
+
+
+async def astreamed(agent: Any, state: Any) -> list[Any]:
+    parts = [part async for part in agent.astream(state, stream_mode="updates")]
+    return [message for part in parts for step in part.values() for message in step["messages"]]
+
+
+def chunked(agent: Any, state: Any) -> list[Any]:
+    """Messages added up from their chunks."""
+    found: dict[str, Any] = {}
+    for part, _ in agent.stream(state, stream_mode="messages"):
+        found[part.id] = found[part.id] + part if part.id in found else part
+    return list(found.values())
+
+
+WAYS: dict[str, Callable[[Any, Any], list[Any]]] = {
+    "invoke": lambda agent, state: agent.invoke(state)["messages"],
+    "ainvoke": lambda agent, state: asyncio.run(agent.ainvoke(state))["messages"],
+    "astream": lambda agent, state: asyncio.run(astreamed(agent, state)),
+    "stream of chunks": chunked,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("request_", "name", "arguments", "result"),
+    [
+        ("Add 12 and 30.", "add_numbers", {"first": 12, "second": 30}, "42"),
+        (
+            "Get the weather in the city Lisbon.",
+            "get_weather",
+            {"city": "Lisbon"},
+            "Sunny in Lisbon.",
+        ),
+    ],
+    ids=["numbers", "weather"],
+)
+def test_an_agent_calls_with_the_right_arguments(
+    family: Engine, way: str, request_: str, name: str, arguments: dict[str, Any], result: str
+) -> None:
+    agent = create_agent(ChatEFT(engine=family, max_tokens=80), [get_weather, add_numbers])
+    messages = WAYS[way](agent, {"messages": [{"role": "user", "content": request_}]})
+    calls = [call for m in messages if isinstance(m, AIMessage) for call in m.tool_calls]
+    assert [(call["name"], call["args"]) for call in calls] == [(name, arguments)]
+    assert [m.content for m in messages if isinstance(m, ToolMessage)] == [result]
+    assert messages[-1].content
 
 
 @pytest.mark.parametrize("tools", [[], [look]], ids=["alone", "with tools"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ class Dialect:
     ``text opening start call (joint call)* end``, where a call is
     ``head "name" middle {arguments} tail``. ``signs``: what betrays the dialect in a chat template.
     ``is_leading``: a call is the whole answer, with no text before. ``joint`` None: one call only.
+    ``quotes_names``: names are JSON strings; else they stand as they are, up to ``middle``.
     """
 
     name: str
@@ -45,3 +47,14 @@ class Dialect:
     joint: str | None = None
     end: str = ""
     is_leading: bool = False
+    quotes_names: bool = True
+
+    def named(self, name: str) -> str:
+        """A tool's name as calls write it."""
+        return json.dumps(name, ensure_ascii=False) if self.quotes_names else name
+
+    @property
+    def literals(self) -> str:
+        """All that is written around names and arguments."""
+        pieces = (self.opening, self.start, self.head, self.middle, self.tail, self.end)
+        return "\n".join([*pieces, self.joint or ""])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from eft_integrations.chat.dialects import Dialect, hermes, llama3, mistral
+from eft_integrations.chat.dialects import Dialect, hermes, llama3, mistral, mistral_args
 from eft_integrations.errors import refuse_unknown
 
 # In the order in which templates are searched.
-DIALECTS = {d.name: d for d in (hermes.DIALECT, mistral.DIALECT, llama3.DIALECT)}
+_ALL = (hermes.DIALECT, mistral_args.DIALECT, mistral.DIALECT, llama3.DIALECT)
+DIALECTS = {dialect.name: dialect for dialect in _ALL}
 
 
 def dialect_named(name: str) -> Dialect:
