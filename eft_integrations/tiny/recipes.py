@@ -37,12 +37,24 @@ class Phase:
     factors: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Stage:
+    """Phases under one rise and fall of the learning rate, to ``peak`` times the recipe's own."""
+
+    phases: tuple[Phase, ...]
+    peak: float = 1.0
+
+    @property
+    def num_steps(self) -> int:
+        return sum(phase.num_steps for phase in self.phases)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One pre-training run; every step sees `step_len` tokens of its phase, cut into rows."""
 
     shape: Shape
-    phases: tuple[Phase, ...]
+    stages: tuple[Stage, ...]
     matrix_lr: float = 0.02  # for Muon
     vector_lr: float = 3e-3  # for AdamW: embeddings and gains
     num_warmup: int = 40
@@ -52,9 +64,14 @@ class Recipe:
     seed: int = 0
 
     @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of all stages."""
+        return tuple(phase for stage in self.stages for phase in stage.phases)
+
+    @property
     def num_steps(self) -> int:
-        """How many steps all phases take together."""
-        return sum(phase.num_steps for phase in self.phases)
+        """How many steps all stages take together."""
+        return sum(stage.num_steps for stage in self.stages)
 
     @property
     def num_tokens(self) -> int:
@@ -75,6 +92,21 @@ class Recipe:
         row_lens = self.phase(step).row_lens
         return row_lens[step % len(row_lens)]
 
+    def rate(self, step: int) -> float:
+        """The learning rate of a step as a share of the recipe's own."""
+        ends = list(accumulate(stage.num_steps for stage in self.stages))
+        number = next(n for n, end in enumerate(ends) if step < end)
+        stage = self.stages[number]
+        start = ends[number] - stage.num_steps
+        return stage.peak * rate(step - start, stage.num_steps, self.num_warmup)
+
+
+def rate(step: int, num_steps: int, num_warmup: int) -> float:
+    """Share of a stage's peak: up in a line, level, and down in a line from 40 % on."""
+    if step < num_warmup:
+        return (step + 1) / num_warmup
+    return max(0.02, min(1.0, (num_steps - step) / (0.6 * num_steps)))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
@@ -90,23 +122,27 @@ class Tuning:
     seed: int = 0
 
 
-# First lists that come twice, then small tables that are asked about, then short texts and tools.
-_LOOKING_BACK = (
-    Phase(150, (128,), 4096, {"copies": 80.0}),
-    Phase(250, (256,), 4096, {"copies": 10.0, "recall": 80.0}),
-    Phase(600, (256,), 4096, {"recall": 40.0, "quiz": 60.0, "tool_drill": 20.0, "record": 5.0}),
-)
 _USUAL_ROWS = (512, 512, 512, 1024)
-_KNOWING = {"statements": 2.0, "profile": 2.0, "quiz": 3.0, "tool_drill": 1.5, "recall": 2.0}
+_LISTS = Phase(400, (128,), 4096, {"copies": 60.0})
+# Small tables and questions about them, then short texts and questions about those, then all.
+_TABLES = Phase(300, (256,), 4096, {"recall": 60.0})
+_SHORT_TEXTS = Phase(300, (256,), 4096, {"quiz": 200.0, "recall": 20.0})
+_ALL = {"statements": 2.5, "profile": 2.5, "almanac": 1.5, "quiz": 3.0, "tool_drill": 2.0}
+_ALL |= {"recall": 1.5, "record": 1.5}
 
 PRETRAINING = {
     "reference": Recipe(
         shape=Shape(hidden_len=112, num_layers=4, mlp_len=304, num_heads=4, num_kv_heads=4),
-        phases=(*_LOOKING_BACK, Phase(600, _USUAL_ROWS), Phase(40)),
+        stages=(Stage((_LISTS, Phase(900, _USUAL_ROWS), Phase(60), Phase(300, _USUAL_ROWS))),),
     ),
     "base": Recipe(
         shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
-        phases=(*_LOOKING_BACK, Phase(400, _USUAL_ROWS, factors=_KNOWING), Phase(20)),
+        stages=(
+            Stage((_LISTS, Phase(500, _USUAL_ROWS), Phase(40), Phase(300, _USUAL_ROWS))),
+            Stage((_TABLES, Phase(200, _USUAL_ROWS)), peak=0.5),
+            Stage((_SHORT_TEXTS,), peak=0.5),
+            Stage((Phase(300, _USUAL_ROWS, factors=_ALL),), peak=0.6),
+        ),
     ),
 }
 # Which member a tuned one starts from, and how it is tuned.

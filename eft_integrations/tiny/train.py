@@ -29,13 +29,6 @@ IGNORED = -100  # cross_entropy's own mark for positions without a loss
 Report = Callable[[int, float], None]
 
 
-def rate(step: int, num_steps: int, num_warmup: int) -> float:
-    """Share of the peak learning rate: up in a line, level, and down in a line from 40 % on."""
-    if step < num_warmup:
-        return (step + 1) / num_warmup
-    return max(0.02, min(1.0, (num_steps - step) / (0.6 * num_steps)))
-
-
 class Optimizers:
     """Muon for the matrices between embeddings; AdamW for the embeddings and the gains."""
 
@@ -175,7 +168,7 @@ def pretrain(
     for step in range(checkpoint.read_into(model, optimizers) if resume else 0, recipe.num_steps):
         ids = _rows(recipe, tokenizer, step)
         loss = _gradient(model, forward, (ids, targets_of(tokenizer, ids)), recipe.max_norm)
-        optimizers.step(rate(step, recipe.num_steps, recipe.num_warmup))
+        optimizers.step(recipe.rate(step))
         report(step + 1, loss)
         if recipe.is_checkpoint(step + 1):
             checkpoint.write(model, optimizers, step + 1)

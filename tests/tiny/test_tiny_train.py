@@ -20,13 +20,12 @@ from eft_integrations.tiny.corpus import documents, packed_rows, token_id
 from eft_integrations.tiny.facts import facts_in
 from eft_integrations.tiny.measure import has_manner, manner_exercises, written
 from eft_integrations.tiny.muon import Muon, orthogonalised
-from eft_integrations.tiny.recipes import PRETRAINING, Phase, Recipe, Shape, config_of
+from eft_integrations.tiny.recipes import PRETRAINING, Phase, Recipe, Shape, Stage, config_of, rate
 from eft_integrations.tiny.tokenizer import CONTEXT_LEN
 from eft_integrations.tiny.train import (
     IGNORED,
     Checkpoint,
     pretrain,
-    rate,
     targets_of,
     tuning_batch,
 )
@@ -35,7 +34,10 @@ from eft_integrations.tiny.tuning import tuning_exercise
 SHAPE = Shape(hidden_len=16, num_layers=1, mlp_len=32, num_heads=2, num_kv_heads=1)
 RECIPE = Recipe(
     shape=SHAPE,
-    phases=(Phase(2, (64, 128), step_len=128), Phase(2, (32,), 128, {"copies": 9.0})),
+    stages=(
+        Stage((Phase(2, (64, 128), step_len=128),)),
+        Stage((Phase(2, (32,), 128, {"copies": 9.0}),), peak=0.5),
+    ),
     num_warmup=1,
     steps_between_checkpoints=2,
 )
@@ -92,16 +94,16 @@ def test_a_row_begins_with_a_document_and_each_document_is_read_from_its_beginni
         assert any(text.startswith(last.rstrip("\ufffd")) for text in whole)
 
 
-def test_rows_teach_answers_and_every_fourth_row_all_of_it(tokenizer: Tokenizer) -> None:
+def test_rows_teach_answers_and_every_16th_row_all_of_it(tokenizer: Tokenizer) -> None:
     turns = ("<|im_start|>user\nHi there<|im_end|>\n", "<|im_start|>assistant\nYes<|im_end|>\n")
     text = "".join((*turns, *turns, SEPARATOR, "Paris.", SEPARATOR, *turns))
     row = tokenizer.encode(text, add_special_tokens=False).ids
-    targets = targets_of(tokenizer, torch.tensor([row] * 5))
-    assert targets[0].tolist() == targets[4].tolist() == row
+    targets = targets_of(tokenizer, torch.tensor([row] * 17))
+    assert targets[0].tolist() == targets[16].tolist() == row
     kept = [token for token in targets[1].tolist() if token != IGNORED]
     taught = "".join((turns[1], turns[1], SEPARATOR, "Paris.", SEPARATOR, turns[1]))
     assert tokenizer.decode(kept, skip_special_tokens=False) == taught
-    assert targets[1].tolist() == targets[3].tolist()
+    assert targets[1].tolist() == targets[15].tolist()
 
 
 def test_the_members_are_trained_on_rows_of_the_whole_context() -> None:
@@ -115,6 +117,14 @@ def test_the_learning_rate_rises_stays_and_falls() -> None:
     assert set(rates[10:40]) == {1.0}
     assert rates[40:] == sorted(rates[40:], reverse=True)
     assert rates[-1] == pytest.approx(0.02)
+
+
+def test_every_stage_has_a_rise_of_its_own_to_its_peak() -> None:
+    stages = (Stage((Phase(6), Phase(4))), Stage((Phase(10),), peak=0.5))
+    recipe = Recipe(shape=SHAPE, stages=stages, num_warmup=2)
+    shares = [recipe.rate(step) for step in range(20)]
+    assert shares[:10] == [rate(step, 10, 2) for step in range(10)]
+    assert shares[10:] == [0.5 * share for share in shares[:10]]
 
 
 def test_muon_steps_by_matrices_whose_singular_values_are_about_one() -> None:

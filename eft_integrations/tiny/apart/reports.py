@@ -59,7 +59,7 @@ REPORTS = (
             ("From which harbour does the ferry depart?", "town"),
             ("At what hour does the boat set off?", "hour"),
             ("How many minutes is the crossing?", "minutes"),
-            ("Who is the captain?", "captain"),
+            ("What is the captain's name?", "captain"),
             ("What is the fare in crowns?", "price"),
             ("Who runs the café on the island?", "owner"),
             ("What do overnight guests eat in the morning?", "food"),
