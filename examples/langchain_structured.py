@@ -14,6 +14,9 @@ class Person(BaseModel):
 
 
 model = ChatEFT(max_tokens=60).with_structured_output(Person)
-texts = ["Maria, 41 years old, lives in Lisbon.", "There is a person named Otto, aged 7, from Bern."]
+texts = [
+    "Maria, 41 years old, lives in Lisbon.",
+    "There is a person named Otto, aged 7, from Bern.",
+]
 for person in model.batch([f"Write this as JSON: {text}" for text in texts]):
     print(repr(person))
