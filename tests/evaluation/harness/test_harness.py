@@ -16,6 +16,7 @@ from tokenizers.processors import TemplateProcessing
 from eft_integrations import Engine
 from eft_integrations.chat import render
 from eft_integrations.evaluation.harness import EFTLM
+from eft_integrations.tiny import member_path
 from tests.evaluation.harness.requests import LONG, ask
 
 PAIRS = [
@@ -63,11 +64,15 @@ def test_alpha_zero_scores_as_the_harness_model_of_base(lm: EFTLM, hf: Any) -> N
     same_pairs(lm.loglikelihood(requests), hf.loglikelihood(requests))
 
 
-def test_greedy_texts_are_greedy(lm: EFTLM, hf: Any) -> None:
-    context = "The capital of France is"
-    (text,) = lm.generate_until(ask("generate_until", (context, {"max_gen_toks": 5})))
-    requests = ask("loglikelihood", (context, text), (context, text + "!"))
-    answers = lm.loglikelihood(requests)
+def test_greedy_texts_are_greedy() -> None:
+    """Of trained weights: what random ones write is spelt by other tokens when it is read again."""
+    context, base = "The capital of France is", str(member_path("base"))
+    with Engine.tiny() as family:
+        lm = EFTLM(engine=family, alpha=0.0)
+        (text,) = lm.generate_until(ask("generate_until", (context, {"max_gen_toks": 5})))
+        requests = ask("loglikelihood", (context, text), (context, text + "!"))
+        answers = lm.loglikelihood(requests)
+        hf = HFLM(base, dtype="float32", device="cpu", batch_size=2, max_length=lm.max_length)
     assert answers[0][1]
     same_pairs(answers, hf.loglikelihood(requests))
 
