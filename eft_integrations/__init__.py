@@ -5,8 +5,9 @@ The names below are resolved on first use, so that this import costs no torch.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from eft_integrations.lazy import lazy
 
 if TYPE_CHECKING:
     from eft_integrations.engine import AsyncStream, Engine, MemberConfig, Stream
@@ -72,10 +73,7 @@ __all__ = [  # noqa: RUF022 — in the order in which a reader meets them
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+__getattr__ = lazy(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -25,6 +25,13 @@ def _quiet_and_single_threaded() -> None:
 
 
 @pytest.fixture(scope="session")
+def family() -> Iterator[Engine]:
+    """The embedded one, for what depends on content."""
+    with Engine.tiny() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
 def tokenizer() -> Any:
     return AutoTokenizer.from_pretrained(member_path("helpful"))
 

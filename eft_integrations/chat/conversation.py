@@ -66,21 +66,17 @@ class ChatRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A chat request for one engine: its prompts by role, its grammar, and how to read it."""
+    """A chat request for one engine: its prompts by role, its grammar, and fresh readers."""
 
     prompts: Mapping[str, list[int]]
     grammar: str | None
     marks: Mapping[int, str]
-    new_reader: Callable[[], Takes]
+    reader: Callable[[], Takes]
 
     @property
     def prompt_len(self) -> int:
         """Tokens of the longest prompt among the roles."""
         return max(len(ids) for ids in self.prompts.values())
-
-    def reader(self) -> Takes:
-        """A fresh reader of one answer."""
-        return self.new_reader()
 
 
 def prepare(engine: Engine, request: ChatRequest) -> Prepared:
@@ -106,7 +102,7 @@ def prepare(engine: Engine, request: ChatRequest) -> Prepared:
             prompts=prompts,
             grammar=lark(form),
             marks=_by_id(silent),
-            new_reader=_own_reader(engine, own, request, prompts[role]),
+            reader=_own_reader(engine, own, request, prompts[role]),
         )
     reader = partial(
         Reader,
@@ -115,7 +111,7 @@ def prepare(engine: Engine, request: ChatRequest) -> Prepared:
         is_thinking=is_thinking,
         marks=_by_id(marks),
     )
-    return Prepared(prompts=prompts, grammar=lark(form), marks=_by_id(marks), new_reader=reader)
+    return Prepared(prompts=prompts, grammar=lark(form), marks=_by_id(marks), reader=reader)
 
 
 def formatted(engine: Engine, prompt: str) -> Prepared:
@@ -123,7 +119,7 @@ def formatted(engine: Engine, prompt: str) -> Prepared:
     ids = list(engine.encoder.encode(prompt, special=True))
     reader = partial(Reader, None, reads_reasoning=False, is_thinking=False, marks={})
     prompts = dict.fromkeys(engine.roles.available, ids)
-    return Prepared(prompts=prompts, grammar=None, marks={}, new_reader=reader)
+    return Prepared(prompts=prompts, grammar=None, marks={}, reader=reader)
 
 
 def _by_id(marks: Mapping[str, int]) -> dict[int, str]:

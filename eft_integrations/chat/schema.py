@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from eft_integrations.errors import InvalidRequest
@@ -39,6 +39,21 @@ def closed(schema: Any) -> Any:
     if "properties" in shut and "allOf" not in shut:
         shut.setdefault("additionalProperties", False)
     return shut
+
+
+def in_envelope(
+    response_format: Mapping[str, Any], plain: Callable[[Mapping[str, Any]], Any] = dict
+) -> dict[str, Any] | None:
+    """The schema of an answer in OpenAI's ``response_format``; None where it is any text.
+
+    What is no envelope is a schema, which ``plain`` takes.
+    """
+    kind = response_format.get("type")
+    if kind == "json_schema":
+        return dict(response_format.get("json_schema", response_format)["schema"])
+    if kind == "json_object":
+        return dict(response_format.get("schema") or {"type": "object"})
+    return None if kind == "text" else dict(plain(response_format))
 
 
 def for_arguments(schema: Any) -> dict[str, Any]:

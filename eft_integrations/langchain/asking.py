@@ -10,8 +10,8 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from eft_integrations.chat import ChatRequest, events_of
-from eft_integrations.chat.asking import Ready, ready
-from eft_integrations.chat.options import call_options, choice_of
+from eft_integrations.chat.asking import Ready, given_to, ready, request_of
+from eft_integrations.chat.options import call_options
 from eft_integrations.langchain.chunks import PROVIDER, Chunker
 from eft_integrations.langchain.fields import EFTFields
 from eft_integrations.langchain.messages import chat_messages
@@ -57,16 +57,10 @@ def chat_request(
     fields: EFTFields, messages: Sequence[BaseMessage], keywords: Mapping[str, Any]
 ) -> ChatRequest:
     """The chat room's request; what the keywords leave open, the model's fields tell."""
-    given = {**fields_of_chat(fields), **{k: v for k, v in keywords.items() if v is not None}}
-    return ChatRequest(
-        messages=chat_messages(messages),
-        tools=tool_schemas(given.get("tools") or []),
-        tool_choice=choice_of(given.get("tool_choice")),
-        parallel_tool_calls=given.get("parallel_tool_calls", True),
-        response_format=response_schema(given.get("response_format")),
-        templates=given.get("templates"),
-        dialect=given.get("dialect"),
-        reasoning=given.get("reasoning"),
+    given = given_to(fields, keywords)
+    schema = response_schema(given.get("response_format"))
+    return request_of(
+        given, chat_messages(messages), tool_schemas(given.get("tools") or []), schema
     )
 
 
@@ -82,9 +76,3 @@ def ask(
     options = call_options(fields.engine_options(), keywords, stop)
     name = keywords.get("model") or fields.model_name
     return Asked(ready=ready(fields.open_engine, request, options), model_name=name)
-
-
-def fields_of_chat(fields: EFTFields) -> dict[str, Any]:
-    """What a chat model may declare of its own besides options."""
-    names = ("templates", "dialect", "reasoning")
-    return {n: v for n in names if (v := getattr(fields, n, None)) is not None}

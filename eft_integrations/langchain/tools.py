@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 
+from eft_integrations.chat.schema import in_envelope
 from eft_integrations.errors import InvalidRequest
 
 
@@ -29,10 +30,4 @@ def response_schema(response_format: Any) -> dict[str, Any] | None:
         return None
     if not isinstance(response_format, Mapping):
         return dict(convert_to_json_schema(response_format))
-    kind = response_format.get("type")
-    if kind == "json_schema":
-        envelope = response_format.get("json_schema", response_format)
-        return dict(envelope["schema"])
-    if kind == "json_object":
-        return dict(response_format.get("schema") or {"type": "object"})
-    return None if kind == "text" else dict(convert_to_json_schema(dict(response_format)))
+    return in_envelope(response_format, lambda schema: convert_to_json_schema(dict(schema)))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
 
 from eft_integrations.chat import ChatRequest, events_of
-from eft_integrations.chat.asking import Ready, ready
+from eft_integrations.chat.asking import Ready, given_to, ready, request_of
 from eft_integrations.chat.conversation import formatted
-from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS, call_options, choice_of
+from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS, call_options
 from eft_integrations.errors import InvalidRequest, refuse_unknown
 from eft_integrations.llama_index.cancelling import CancelScope, agenerate, generate, scope_here
 from eft_integrations.llama_index.messages import chat_messages
@@ -103,16 +103,8 @@ def refuse_choices(options: Mapping[str, Any]) -> None:
 def _request(
     llm: EFTLLM, asks: Meant, keywords: Mapping[str, Any], *, is_constrained: bool
 ) -> ChatRequest:
-    given = {**llm.chat_options(), **{k: v for k, v in keywords.items() if v is not None}}
+    given = given_to(llm, keywords)
     schema = response_schema(given.get("response_format"))
     tells_form = asks.schema is not None and not (given.get("tools") or schema or is_constrained)
-    return ChatRequest(
-        messages=asks.messages,
-        tools=tool_schemas(given.get("tools") or []),
-        tool_choice=choice_of(given.get("tool_choice")),
-        parallel_tool_calls=given.get("parallel_tool_calls", True),
-        response_format=asks.schema if tells_form else schema,
-        templates=given.get("templates"),
-        dialect=given.get("dialect"),
-        reasoning=given.get("reasoning"),
-    )
+    form = asks.schema if tells_form else schema
+    return request_of(given, asks.messages, tool_schemas(given.get("tools") or []), form)

@@ -47,7 +47,6 @@ from eft_integrations.llama_index.structured import Form
 from eft_integrations.llama_index.tools import is_answer_form
 from eft_integrations.options import parse
 
-_CHAT_FIELDS = ("templates", "dialect", "reasoning")
 # They belong to a process: handlers hold loops and locks.
 _LOCAL = ("callback_manager", "rate_limiter")
 
@@ -113,10 +112,6 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
         own = self.engine_options()
         bound = {name: own[name] for name in self.bound_options if name in own}
         return overlaid(overlaid(own, overrides_of(self.engine)), bound)
-
-    def chat_options(self) -> dict[str, Any]:
-        """What the fields say of templates, dialect and reasoning."""
-        return {n: v for n in _CHAT_FIELDS if (v := getattr(self, n)) is not None}
 
     def bind(self, **options: Any) -> Self:
         """A copy on the same engine with options that hold even inside :meth:`override`."""
@@ -312,7 +307,7 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
     # Copies, pickles and dumps share the engine, or find it by its settings.
 
     @model_serializer(mode="wrap")
-    def custom_model_dump(self, handler: Any, info: Any) -> dict[str, Any]:  # noqa: ARG002
+    def custom_model_dump(self, handler: Any, _: Any) -> dict[str, Any]:
         """Plain values, with the members of an engine that was given."""
         data: dict[str, Any] = handler(self)
         told = plain_settings(self)

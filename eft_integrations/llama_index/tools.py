@@ -8,6 +8,7 @@ from typing import Any
 from llama_index.core.tools import BaseTool
 from pydantic import BaseModel
 
+from eft_integrations.chat.schema import in_envelope
 from eft_integrations.errors import InvalidRequest
 
 _PROGRAM = "llama_index.core.program.function_program"
@@ -50,9 +51,4 @@ def response_schema(response_format: Any) -> dict[str, Any] | None:
         raise InvalidRequest(
             f"response_format must be a pydantic class or a JSON schema, got {response_format!r}"
         )
-    kind = response_format.get("type")
-    if kind == "json_schema":
-        return dict(response_format.get("json_schema", response_format)["schema"])
-    if kind == "json_object":
-        return dict(response_format.get("schema") or {"type": "object"})
-    return None if kind == "text" else dict(response_format)
+    return in_envelope(response_format)

@@ -167,12 +167,12 @@ def _offer(tool: Toy) -> Offer:
     return Offer(tool.schema, ask)
 
 
-def _toy_offers(rng: Random) -> list[Offer]:
-    return [_offer(tool) for tool in toys(rng)]
+def _toy_offers(rng: Random, num: int | None = None) -> list[Offer]:
+    return [_offer(tool) for tool in toys(rng, num)]
 
 
-def _errand_offers(rng: Random) -> list[Offer]:
-    return [errand.offered(rng) for errand in rng.sample(ERRANDS, _how_many(rng))]
+def _errand_offers(rng: Random, num: int | None = None) -> list[Offer]:
+    return [errand.offered(rng) for errand in rng.sample(ERRANDS, num or _how_many(rng))]
 
 
 def _called(offers: Sequence[Offer], rng: Random, *tags: str) -> Exercise:
@@ -275,10 +275,7 @@ def session(rng: Random) -> Iterator[Exercise]:
 def drill(rng: Random) -> Iterator[Exercise]:
     """Some tools, and a call of each or of most: each exercise is one turn of the user."""
     num = rng.choice((1, 2, 2, 3, 4))
-    if rng.random() < 0.4:
-        offers = [errand.offered(rng) for errand in rng.sample(ERRANDS, num)]
-    else:
-        offers = [_offer(tool) for tool in toys(rng, num)]
+    offers = (_errand_offers if rng.random() < 0.4 else _toy_offers)(rng, num)
     schemas = [offer.schema for offer in offers]
     for offer in rng.sample(offers, max(1, num - rng.choice((0, 0, 1)))):
         text, call = offer.ask(rng)

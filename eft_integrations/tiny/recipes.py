@@ -127,8 +127,15 @@ _LISTS = Phase(400, (128,), 4096, {"copies": 60.0})
 # Small tables and questions about them, then short texts and questions about those, then all.
 _TABLES = Phase(300, (256,), 4096, {"recall": 60.0})
 _SHORT_TEXTS = Phase(300, (256,), 4096, {"quiz": 200.0, "recall": 20.0})
-_ALL = {"statements": 2.5, "profile": 2.5, "almanac": 1.5, "quiz": 3.0, "tool_drill": 2.0}
-_ALL |= {"recall": 1.5, "record": 1.5}
+_ALL = {
+    "statements": 2.5,
+    "profile": 2.5,
+    "almanac": 1.5,
+    "quiz": 3.0,
+    "tool_drill": 2.0,
+    "recall": 1.5,
+    "record": 1.5,
+}
 
 PRETRAINING = {
     "reference": Recipe(

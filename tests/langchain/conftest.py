@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from eft_integrations import Engine
 from eft_integrations.langchain import EFTLLM, ChatEFT
-
-
-@pytest.fixture(scope="session")
-def family() -> Iterator[Engine]:
-    with Engine.tiny() as opened:
-        yield opened
 
 
 @pytest.fixture

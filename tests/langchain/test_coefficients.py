@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM
 from eft_integrations import Engine, InvalidRequest, Mixture, UnknownOption
 from eft_integrations.chat import render
 from eft_integrations.langchain import ChatEFT
+from tests.mixtures import MIXTURES
 
 Path = Callable[[ChatEFT, float], Any]
 ASK = "Hello"
@@ -121,16 +122,7 @@ def test_alpha_arrives_under_structured_output(chat: ChatEFT, path: str) -> None
     assert found["raw"].response_metadata["eft"]["alpha"] == 0.3
 
 
-@pytest.mark.parametrize(
-    ("given", "mixture"),
-    [
-        ({"alpha": 0.5}, Mixture(alpha=0.5)),
-        ({"alpha": {"tuned": 0.5}}, Mixture(alpha={"tuned": 0.5})),
-        ({"beta": 0.5}, Mixture(beta=0.5)),
-        ({"weights": {"base": 1.0}}, Mixture(weights={"base": 1.0})),
-        ({"alpha": 1.0, "filter_top_p": 0.9}, Mixture(alpha=1.0, filter_top_p=0.9)),
-    ],
-)
+@pytest.mark.parametrize(("given", "mixture"), MIXTURES)
 def test_every_form_of_mixture_is_the_engines_own(
     chat: ChatEFT, engine: Engine, given: dict[str, Any], mixture: Mixture
 ) -> None:

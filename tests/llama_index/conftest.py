@@ -37,12 +37,6 @@ def _collected() -> Iterator[None]:
     gc.collect()
 
 
-@pytest.fixture(scope="session")
-def family() -> Iterator[Engine]:
-    with Engine.tiny() as opened:
-        yield opened
-
-
 @pytest.fixture
 def llm(engine: Engine) -> EFTLLM:
     """Random members: the form of an answer is all that counts."""

@@ -28,6 +28,7 @@ from pydantic import Field
 from eft_integrations import Engine, InvalidRequest, Mixture, UnknownOption
 from eft_integrations.chat import render
 from eft_integrations.llama_index import EFTLLM
+from tests.mixtures import MIXTURES
 
 ASK = [ChatMessage(role="user", content="Hello")]
 
@@ -62,16 +63,7 @@ def test_alpha_arrives_by_every_path(llm: EFTLLM, path: str) -> None:
     assert PATHS[path](llm, 0.3).raw["eft"]["alpha"] == 0.3
 
 
-@pytest.mark.parametrize(
-    ("given", "mixture"),
-    [
-        ({"alpha": 0.5}, Mixture(alpha=0.5)),
-        ({"alpha": {"tuned": 0.5}}, Mixture(alpha={"tuned": 0.5})),
-        ({"beta": 0.5}, Mixture(beta=0.5)),
-        ({"weights": {"base": 1.0}}, Mixture(weights={"base": 1.0})),
-        ({"alpha": 1.0, "filter_top_p": 0.9}, Mixture(alpha=1.0, filter_top_p=0.9)),
-    ],
-)
+@pytest.mark.parametrize(("given", "mixture"), MIXTURES)
 def test_every_form_of_mixture_is_the_engines_own(
     llm: EFTLLM, engine: Engine, given: dict[str, Any], mixture: Mixture
 ) -> None:

@@ -77,7 +77,7 @@ def add_up(chunks: Sequence[tuple[str | None, str | None]]) -> None:
 def raised(run: Callable[[], object]) -> Exception | None:
     try:
         run()
-    except Exception as error:
+    except Exception as error:  # whatever a foreign model raises
         return error
     return None
 
