@@ -17,7 +17,9 @@ from typer.testing import CliRunner, Result
 from eft_integrations.cli.app import app
 from tests.conftest import llama, save_trio
 
-COMMAND = [sys.executable, "-c", "from eft_integrations.cli import main; main()"]
+# A job in the background inherits an ignored Ctrl-C, which tests of it must not.
+_HEARS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = [sys.executable, "-c", f"{_HEARS}; from eft_integrations.cli import main; main()"]
 _PATIENCE = 120.0  # seconds for a byte to come; torch takes some of them to import
 
 Eft = Callable[..., Result]
