@@ -42,6 +42,7 @@ class GenerateOptions(MixtureOptions, total=False):
     stop_token_ids: list[int] | tuple[int, ...] | PerRow[Any] | None
     max_tokens: int | PerRow[Any] | None
     timeout: float | PerRow[Any] | None
+    speculation: int | str | PerRow[Any]
     sampling: Sampling | PerRow[Any] | None
     json_schema: object
     regex: str | PerRow[Any] | None

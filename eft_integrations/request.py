@@ -14,6 +14,7 @@ T = TypeVar("T")
 FinishReason = Literal["stop", "length", "timeout", "cancelled"]
 MAX_SEED = 2**63 - 1
 MAX_CHOICES = 1024
+MAX_DRAFT = 16
 MAX_BIAS = 10_000.0  # beats any log-probability
 
 
@@ -46,6 +47,8 @@ class Sampling:
     ``presence_penalty`` and ``frequency_penalty`` are subtracted, once or per occurrence in the
     output. ``max_tokens=None`` runs to the end of the context. ``timeout`` is in seconds from
     submission and ends with the partial text. ``top_logprobs`` implies ``logprobs``.
+    ``speculation``: how many tokens are drafted before the mixture decides, ``"auto"`` as it pays,
+    ``"off"``, or a number; it changes the speed and never the text.
     """
 
     temperature: float = 0.0
@@ -64,6 +67,7 @@ class Sampling:
     stop_token_ids: Sequence[int] | None = None
     max_tokens: int | None = 64
     timeout: float | None = None
+    speculation: int | Literal["auto", "off"] = "auto"
 
     def __post_init__(self) -> None:
         self._check_choice()
@@ -96,6 +100,13 @@ class Sampling:
             checks.integer("max_tokens", self.max_tokens, low=1)
         if self.timeout is not None:
             checks.number("timeout", self.timeout, above=0)
+        if isinstance(self.speculation, str) and self.speculation not in ("auto", "off"):
+            raise InvalidRequest(
+                f"speculation must be 'auto', 'off' or a number of tokens up to {MAX_DRAFT}, "
+                f"got {self.speculation!r}"
+            )
+        if not isinstance(self.speculation, str):
+            checks.integer("speculation", self.speculation, low=0, high=MAX_DRAFT)
 
     @property
     def stop_strings(self) -> tuple[str, ...]:
@@ -168,11 +179,14 @@ class Usage:
 class MemberStats:
     """What one role cost one generation: forward passes it sat in, and its share of their time.
 
-    A pass of k rows that takes t seconds counts t/k for each row.
+    A pass of k rows that takes t seconds counts t/k for each row. ``drafted`` tokens were proposed
+    by this role, and ``accepted`` of them were what the mixture chose.
     """
 
     passes: int = 0
     seconds: float = 0.0
+    drafted: int = 0
+    accepted: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

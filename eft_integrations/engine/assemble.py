@@ -111,7 +111,14 @@ def _assembled(
     tokenizer = members[first].tokenizer
     return Assembly(
         config=config,
-        core=Core(runners, scheduler, size, set(end_ids)),
+        core=Core(
+            runners,
+            scheduler,
+            size,
+            set(end_ids),
+            drafters=[role for role in config.roles.tuned if role in runners],
+            has_lookup=config.lookup,
+        ),
         preparer=Preparer(
             encoder=Encoder(tokenizer),
             roles=config.roles,

@@ -92,6 +92,7 @@ class EngineConfig:
     ``max_slots`` requests run at once, ``max_queue`` more wait. ``max_context`` shortens the
     members' own. ``kv_memory`` bounds all caches together; None takes half of what is free.
     ``prefill_chunk``: prompt tokens a step, so that a long prompt never stalls running streams.
+    ``lookup``: whether speculation may draft from what the text said before.
     """
 
     members: Mapping[str, MemberConfig]
@@ -102,11 +103,13 @@ class EngineConfig:
     kv_memory: int | None = None
     max_queue: int = 256
     prefill_chunk: int = 512
+    lookup: bool = True
 
     def __post_init__(self) -> None:
         checks.integer("max_slots", self.max_slots, low=1)
         checks.integer("max_queue", self.max_queue, low=0)
         checks.integer("prefill_chunk", self.prefill_chunk, low=1)
+        checks.flag("lookup", self.lookup)
         if self.max_context is not None:
             checks.integer("max_context", self.max_context, low=1)
         if self.kv_memory is not None:

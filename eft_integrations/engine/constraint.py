@@ -114,6 +114,16 @@ class Grammar:
         if not is_end and not self._matcher.consume_token(token_id):
             raise RuntimeError(f"the grammar refused {token_id}: {self._matcher.get_error()}")
 
+    def forced(self) -> list[int]:
+        """What must come next, as far as that is certain."""
+        if self._is_following and self._closing:
+            return list(self._closing)
+        return list(self._matcher.compute_ff_tokens())
+
+    def copy(self) -> Grammar:
+        """The same state, to try a draft on."""
+        return Grammar(self._matcher.deep_copy(), self._home, self._watch_from)
+
     def within_budget(self, token_id: int, num_left: int) -> int:
         """``token_id``, or the next token of a closing where after it none would fit any more.
 

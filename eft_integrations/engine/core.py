@@ -1,4 +1,4 @@
-"""One step: plan → forward → mix → choose → commit. Synchronous; one thread calls it."""
+"""One step: plan → draft → forward → mix → choose → commit. Synchronous; one thread calls it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 
 from eft_integrations.engine.commit import Chosen, commit, end
-from eft_integrations.engine.forward import Fed, Feed, Runner
+from eft_integrations.engine.forward import Feed, Runner
+from eft_integrations.engine.passes import Passes
 from eft_integrations.engine.sampling import adjust, choose
 from eft_integrations.engine.scheduler import Row, Scheduler
-from eft_integrations.engine.sequence import Blend, Item, Sequence
+from eft_integrations.engine.sequence import Item, Sequence
+from eft_integrations.engine.speculate import Speculator
 from eft_integrations.errors import EFTError, StepFailed
 from eft_integrations.mixture import BASE
-from eft_integrations.request import MemberStats, Score
+from eft_integrations.request import Score
 from eft_integrations.rule import Mixed, combine, contributions, log_probabilities
 
 
@@ -29,7 +31,6 @@ class Predicted:
     """The rows of a step that predict, as slices of the mixed rows: row i owns ``spans[i]``."""
 
     rows: Seq[Row]
-    blends: Seq[Blend]
     spans: Seq[slice]
     members: Mapping[str, Tensor]
     mixed: Mixed
@@ -39,21 +40,31 @@ class Core:
     """The scheduler, the roles' runners and the rule. It owns no thread and no queue."""
 
     def __init__(
-        self, runners: Mapping[str, Runner], scheduler: Scheduler, size: int, end_ids: set[int]
+        self,
+        runners: Mapping[str, Runner],
+        scheduler: Scheduler,
+        size: int,
+        end_ids: set[int],
+        *,
+        drafters: Seq[str] = (),
+        has_lookup: bool = True,
     ) -> None:
-        self.runners = runners
+        self.passes = Passes(runners)
         self.scheduler = scheduler
         self.size = size
         self.end_ids = end_ids
         self.num_steps = 0
         self.num_tokens = 0
-        self.totals = dict.fromkeys(runners, MemberStats())
+        self.speculator = Speculator(
+            self.passes, size, end_ids, drafters=drafters, has_lookup=has_lookup
+        )
 
     @torch.inference_mode()
     def step(self) -> bool:
         """Advance everything by one token or one piece of prompt; False if there was nothing."""
         self._end_dropped()
         self.scheduler.admit()
+        self.speculator.prepare(self.scheduler.running)
         rows = self.scheduler.plan()
         if not rows:
             return False
@@ -71,17 +82,16 @@ class Core:
             sequence.send(reason())
         self.scheduler.running.clear()
         self.scheduler.waiting.clear()
-        for runner in self.runners.values():
-            runner.clear()
+        self.passes.clear()
 
     # The order of operations, once.
 
     def _run(self, rows: Seq[Row]) -> None:
-        blends = {i: row.sequence.take_blend() for i, row in enumerate(rows) if row.num_logits}
+        rows = self.speculator.draft(rows, self.scheduler.running)
         logits = self._forward(rows)
         for row in rows:
             row.sequence.advance(row.num_fed)
-        predicted = self._mix(rows, blends, logits)
+        predicted = self._mix(rows, logits)
         if predicted is not None:
             self._score(predicted)
             self._choose(predicted)
@@ -89,47 +99,54 @@ class Core:
     def _forward(self, rows: Seq[Row]) -> dict[str, dict[int, Tensor]]:
         """Each role's logits by row index, of the rows that predict."""
         out: dict[str, dict[int, Tensor]] = {}
-        running = self.scheduler.running
-        for role, runner in self.runners.items():
+        for role in self.passes.runners:
             feeding = [i for i, row in enumerate(rows) if row.num_fed.get(role)]
-            feeds = [_feed(rows[i], role) for i in feeding]
+            feeds = [(rows[i].sequence, _feed(rows[i], role)) for i in feeding]
             if feeds:
-                # Rows that are not fed in this step keep their place too.
-                held = max(sequence.computed[role] for sequence in running)
-                runner.reserve(len(running), max(held, *(feed.end for feed in feeds)))
-                fed = runner.run(feeds)
-                self._charge(role, [rows[i].sequence for i in feeding], fed)
-                out[role] = {
-                    i: one.logits for i, one in zip(feeding, fed, strict=True) if len(one.logits)
-                }
+                fed = self.passes.run(role, feeds, self.scheduler.running)
+                found = dict(zip(feeding, fed, strict=True))
+            else:
+                found = {}
+            written = {
+                i: torch.cat(
+                    [torch.stack([*row.draft.logits]), *([found[i]] if i in found else [])]
+                )
+                for i, row in enumerate(rows)
+                if row.draft is not None and row.draft.logits and row.draft.drafter == role
+            }
+            out[role] = {i: one for i, one in (found | written).items() if len(one)}
         return out
 
-    def _mix(
-        self,
-        rows: Seq[Row],
-        blends: Mapping[int, Blend],
-        logits: Mapping[str, Mapping[int, Tensor]],
-    ) -> Predicted | None:
-        if not blends:
+    def _mix(self, rows: Seq[Row], logits: Mapping[str, Mapping[int, Tensor]]) -> Predicted | None:
+        chosen = [i for i, row in enumerate(rows) if row.num_logits]
+        if not chosen:
             return None
-        chosen = list(blends)
-        device = _mixing_device(logits[BASE][chosen[0]].device)
-        members = {
-            role: log_probabilities(
-                torch.cat([by_row[i][:, : self.size].to(device) for i in chosen])
-            )
-            for role, by_row in logits.items()
-        }
         counts = [rows[i].num_logits for i in chosen]
-        terms = [blends[i].terms for i, num in zip(chosen, counts, strict=True) for _ in range(num)]
         starts = [sum(counts[:k]) for k in range(len(counts))]
+        members = {
+            role: self._aligned(by_row, dict(zip(chosen, counts, strict=True)))
+            for role, by_row in logits.items()
+            if by_row
+        }
+        terms = [blend.terms for i in chosen for blend in rows[i].blends[: rows[i].num_logits]]
         return Predicted(
             rows=[rows[i] for i in chosen],
-            blends=[blends[i] for i in chosen],
             spans=[slice(start, start + num) for start, num in zip(starts, counts, strict=True)],
             members=members,
             mixed=combine(members, terms),
         )
+
+    def _aligned(self, by_row: Mapping[int, Tensor], counts: Mapping[int, int]) -> Tensor:
+        """Log-probabilities [N, V] of one role; 0 for rows in which it has no say."""
+        first = next(iter(by_row.values()))
+        device = _mixing_device(first.device)
+        parts = [
+            log_probabilities(by_row[i][:, : self.size].to(device))
+            if i in by_row
+            else torch.zeros(num, self.size, device=device)
+            for i, num in counts.items()
+        ]
+        return torch.cat(parts)
 
     def _score(self, predicted: Predicted) -> None:
         """Take the log-probabilities of known continuations; retire those that are complete."""
@@ -142,21 +159,35 @@ class Core:
                         self._finish(sequence, _score_of(sequence))
 
     def _choose(self, predicted: Predicted) -> None:
-        """Bias → penalties → grammar mask → temperature and filters → choose → commit."""
+        """Bias → penalties → grammar mask → temperature and filters → choose → commit.
+
+        One position of all rows after the other, as far as each row's draft is what is chosen.
+        """
+        writing = [i for i, row in enumerate(predicted.rows) if not row.sequence.is_scoring]
+        num_before = {i: len(predicted.rows[i].sequence.output) for i in writing}
+        place = 0
+        while writing:
+            writing = self._choose_at(predicted, writing, place)
+            place += 1
+        for i, num in num_before.items():
+            row = predicted.rows[i]
+            self.speculator.settle(row, len(row.sequence.output) - num)
+            row.sequence.settle()
+
+    def _choose_at(self, predicted: Predicted, writing: Seq[int], place: int) -> list[int]:
+        """Choose and commit at one place of these rows; the rows whose next place counts too."""
         picked: dict[int, Tensor] = {}
-        for i, row in enumerate(predicted.rows):
-            if not row.sequence.is_scoring:
-                with self._alone(row.sequence):
-                    picked[i] = self._pick(predicted, i)
-        if not picked:
-            return
-        chosen = torch.stack(list(picked.values())).tolist()
+        for i in writing:
+            with self._alone(predicted.rows[i].sequence):
+                picked[i] = self._pick(predicted, i, place)
+        chosen = torch.stack(list(picked.values())).tolist() if picked else []
         for i, token_id in zip(picked, chosen, strict=True):
             sequence = predicted.rows[i].sequence
             with self._alone(sequence):
                 if sequence.grammar is not None:
                     token_id = sequence.grammar.within_budget(token_id, sequence.num_left)
-                self._commit(sequence, _told(predicted, i, token_id))
+                self._commit(sequence, _told(predicted, i, place, token_id))
+        return [i for i in picked if _is_as_drafted(predicted.rows[i], place)]
 
     @contextmanager
     def _alone(self, sequence: Sequence) -> Iterator[None]:
@@ -166,17 +197,18 @@ class Core:
         except Exception as error:
             self._fail([sequence], error)
 
-    def _pick(self, predicted: Predicted, i: int) -> Tensor:
+    def _pick(self, predicted: Predicted, i: int, place: int) -> Tensor:
         sequence = predicted.rows[i].sequence
         request = sequence.request
-        log_probs = predicted.mixed.log_probs[predicted.spans[i]][-1]
+        log_probs = predicted.mixed.log_probs[predicted.spans[i].start + place]
         prompt = request.prompts[BASE]
         scores = adjust(log_probs, request.sampling, prompt, sequence.output)
         if sequence.grammar is not None:
             allowed = sequence.grammar.mask(scores.device)
-            if predicted.blends[i].terms.mask is not None and scores[allowed].max() == -torch.inf:
+            terms = predicted.rows[i].blends[place].terms
+            if terms.mask is not None and scores[allowed].max() == -torch.inf:
                 # The plausibility mask left nothing that the grammar allows: the grammar wins.
-                unmasked = _without_plausibility(predicted, i)
+                unmasked = _without_plausibility(predicted, i, place)
                 scores = adjust(unmasked, request.sampling, prompt, sequence.output)
             scores = scores.masked_fill(~allowed, -torch.inf)
         return choose(scores, request.sampling, choice=request.choice, index=len(sequence.output))
@@ -213,8 +245,7 @@ class Core:
             return
         move = self.scheduler.retire(sequence)
         if move is not None:
-            for role, runner in self.runners.items():
-                runner.move(move.source, move.target, move.sequence.computed[role])
+            self.passes.move(move.source, move.target, move.sequence.computed)
 
     def _fail(self, sequences: Seq[Sequence], error: Exception) -> None:
         for sequence in sequences:
@@ -228,14 +259,6 @@ class Core:
         # A consumer may keep the error; it must not keep the step's tensors with it.
         traceback.clear_frames(error.__traceback__)
 
-    def _charge(self, role: str, sequences: Seq[Sequence], fed: Seq[Fed]) -> None:
-        total = self.totals[role]
-        passes = total.passes + len({one.group for one in fed})
-        seconds = total.seconds + sum(one.seconds for one in fed)
-        self.totals[role] = MemberStats(passes=passes, seconds=seconds)
-        for sequence, one in zip(sequences, fed, strict=True):
-            sequence.charge(role, one.seconds)
-
 
 def _mixing_device(device: torch.device) -> torch.device:
     """Where the rule runs: with the base, but not on MPS, which has no float64 for the noise."""
@@ -245,15 +268,25 @@ def _mixing_device(device: torch.device) -> torch.device:
 def _feed(row: Row, role: str) -> Feed:
     start = row.sequence.computed[role]
     tokens = row.sequence.tokens(role, start, start + row.num_fed[role])
-    return Feed(slot=row.slot, start=start, tokens=tokens, num_logits=row.num_logits)
+    draft = row.draft
+    is_known = draft is not None and draft.drafter == role
+    num_logits = row.num_logits - (len(draft.logits) if draft and is_known else 0)
+    return Feed(slot=row.slot, start=start, tokens=tokens, num_logits=num_logits)
 
 
-def _told(predicted: Predicted, i: int, token_id: int) -> Chosen:
+def _is_as_drafted(row: Row, place: int) -> bool:
+    """Whether what was chosen at this place is the draft's token, so that the next place counts."""
+    drafted = row.draft.tokens if row.draft is not None else ()
+    is_over = row.sequence.is_ended or place >= len(drafted)
+    return not is_over and row.sequence.output[-1] == drafted[place]
+
+
+def _told(predicted: Predicted, i: int, place: int, token_id: int) -> Chosen:
     """The token with its log-probability, and what else the request wants to know."""
     request = predicted.rows[i].sequence.request
-    position = predicted.spans[i].stop - 1
+    position = predicted.spans[i].start + place
     log_probs = predicted.mixed.log_probs[position]
-    blend = predicted.blends[i]
+    blend = predicted.rows[i].blends[place]
     top = None
     if request.sampling.top_logprobs:
         values, ids = log_probs.topk(min(request.sampling.top_logprobs, len(log_probs)))
@@ -277,10 +310,11 @@ def _known(logprob: float) -> float:
     return logprob
 
 
-def _without_plausibility(predicted: Predicted, i: int) -> Tensor:
-    position = predicted.spans[i].stop - 1
+def _without_plausibility(predicted: Predicted, i: int, place: int) -> Tensor:
+    position = predicted.spans[i].start + place
     members = {role: rows[position : position + 1] for role, rows in predicted.members.items()}
-    return combine(members, [replace(predicted.blends[i].terms, mask=None)]).log_probs[0]
+    terms = replace(predicted.rows[i].blends[place].terms, mask=None)
+    return combine(members, [terms]).log_probs[0]
 
 
 @dataclass(frozen=True)

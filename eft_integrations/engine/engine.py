@@ -20,7 +20,7 @@ from eft_integrations.engine.config import EngineConfig, MemberConfig
 from eft_integrations.engine.detokenize import Detokenizer
 from eft_integrations.engine.encoder import Encoder
 from eft_integrations.engine.prepare import Prompt, PromptBatch, is_batch
-from eft_integrations.engine.sequence import Blend, Item, Sequence, Sink
+from eft_integrations.engine.sequence import Item, Sequence, Sink
 from eft_integrations.engine.stream import AsyncStream, Gathering, Mailbox, Stream
 from eft_integrations.engine.worker import Worker
 from eft_integrations.errors import InvalidRequest, refuse_unknown
@@ -76,6 +76,7 @@ class Engine:
         kv_memory: int | None = None,
         max_queue: int = 256,
         prefill_chunk: int = 512,
+        lookup: bool = True,
         **unknown: object,
     ) -> Self:
         """Load the members and start.
@@ -97,6 +98,7 @@ class Engine:
             kv_memory=kv_memory,
             max_queue=max_queue,
             prefill_chunk=prefill_chunk,
+            lookup=lookup,
             **unknown,
         )
         return cls(assemble(config))
@@ -250,9 +252,9 @@ class Engine:
             num_waiting=self._worker.num_waiting,
             num_steps=core.num_steps,
             num_tokens=core.num_tokens,
-            kv_bytes=sum(runner.num_bytes for runner in core.runners.values()),
+            kv_bytes=core.passes.num_bytes,
             kv_limit=self._assembly.kv_limit,
-            members=dict(core.totals),
+            members=dict(core.passes.totals),
         )
 
     def close(self) -> None:
@@ -284,7 +286,7 @@ class Engine:
         if not keywords:
             raise InvalidRequest("set was called without a mixture; give alpha, beta or weights")
         mixture = self._prepare.mixture(keywords)
-        return sequence.set_blend(Blend(mixture=mixture, terms=resolve(mixture, self.roles)))
+        return sequence.set_blend(mixture, resolve(mixture, self.roles))
 
     # Prompts and options → requests → sequences.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Protocol
 
 import torch
@@ -13,6 +12,9 @@ from torch import Tensor
 
 from eft_integrations.engine.kv import Pass, SlotCache
 from eft_integrations.engine.members import Member
+
+# What a pass costs besides its columns, in columns: it reads all weights.
+_PASS_COST = 8
 
 
 @dataclass(frozen=True)
@@ -112,18 +114,26 @@ class ModelRunner:
 
 
 def _groups(feeds: Sequence[Feed], *, alone: bool) -> list[list[int]]:
-    """Indices of feeds that share a pass: lengths within a factor of two.
+    """Indices of feeds that share a pass: the cheapest division, a pass and each column costing.
 
     ``alone``: an ALiBi model reads a 2-D mask, which is exact for single tokens only; longer
     feeds run one by one.
     """
-
-    def kind(i: int) -> tuple[int, int]:
-        length = len(feeds[i].tokens)
-        return length.bit_length(), i if alone and length > 1 else -1
-
-    order = sorted(range(len(feeds)), key=kind)
-    return [list(group) for _, group in groupby(order, key=kind)]
+    lengths = [len(feed.tokens) for feed in feeds]
+    order = sorted(range(len(feeds)), key=lengths.__getitem__)
+    # The cheapest way to divide the first n, and where its last group begins.
+    best: list[tuple[float, int]] = [(0, 0)]
+    for end in range(1, len(order) + 1):
+        width = lengths[order[end - 1]]
+        first = end - 1 if alone and width > 1 else 0
+        best.append(
+            min((best[n][0] + _PASS_COST + (end - n) * width, n) for n in range(first, end))
+        )
+    groups, end = [], len(order)
+    while end:
+        groups.append(order[best[end][1] : end])
+        end = best[end][1]
+    return groups
 
 
 def _padded(feeds: Sequence[Feed], columns: int) -> tuple[Tensor, Tensor]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 
-from eft_integrations.engine.sequence import Sequence
+from eft_integrations.engine.sequence import Blend, Draft, Sequence
 
 # May this many rows of this length be held? The cache budget answers.
 MayHold = Callable[[int, int], bool]
@@ -14,12 +15,17 @@ MayHold = Callable[[int, int], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One sequence's part of a step: tokens to feed by role, and how many positions to predict."""
+    """One sequence's part of a step: tokens to feed by role, and how many positions to predict.
+
+    ``blends`` has one for each of them. Without a draft; speculation adds it.
+    """
 
     sequence: Sequence
     slot: int
     num_fed: Mapping[str, int]
     num_logits: int
+    blends: Seq[Blend] = ()
+    draft: Draft | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +81,8 @@ class Scheduler:
         budget, logits = self.prefill_chunk, self.max_logits
         # Slots change hands when rows retire, so that only the order of admission is fair.
         for slot, sequence in sorted(enumerate(self.running), key=_admitted):
-            row = self._row(slot, sequence, budget, logits)
+            with sequence.planning() as roles:
+                row = self._row(slot, sequence, roles, budget, logits)
             if row is not None:
                 rows.append(row)
                 longest = max(row.num_fed.values())
@@ -83,8 +90,10 @@ class Scheduler:
                 logits -= row.num_logits
         return rows
 
-    def _row(self, slot: int, sequence: Sequence, budget: int, logits: int) -> Row | None:
-        pending = {role: sequence.pending(role) for role in sequence.computed}
+    def _row(
+        self, slot: int, sequence: Sequence, roles: Collection[str], budget: int, logits: int
+    ) -> Row | None:
+        pending = {role: sequence.pending(role) for role in sequence.computed if role in roles}
         longest = max(pending.values())
         if longest > max(budget, 1) or (sequence.num_unfed and budget < 1):
             return self._part_of_prompt(slot, sequence, pending, budget)
@@ -93,7 +102,10 @@ class Scheduler:
         if not predicted + extra:
             return None
         fed = {role: count + extra for role, count in pending.items()}
-        return Row(sequence=sequence, slot=slot, num_fed=fed, num_logits=predicted + extra)
+        count = predicted + extra
+        may_draft = longest == 1 and not sequence.is_scoring
+        blends = sequence.take_blends(count + (sequence.draft_len if may_draft else 0))
+        return Row(sequence=sequence, slot=slot, num_fed=fed, num_logits=count, blends=blends)
 
     def _part_of_prompt(
         self, slot: int, sequence: Sequence, pending: Mapping[str, int], budget: int

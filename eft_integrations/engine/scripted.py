@@ -51,11 +51,16 @@ class ScriptedRunner:
 
 
 def scripted_core(
-    scripts: dict[str, Script], *, size: int, max_slots: int = 4, end_ids: Sequence[int] = ()
+    scripts: dict[str, Script],
+    *,
+    size: int,
+    max_slots: int = 4,
+    end_ids: Sequence[int] = (),
+    drafters: Sequence[str] = (),
 ) -> Core:
     """A core whose roles are scripts."""
     scheduler = Scheduler(
         max_slots=max_slots, prefill_chunk=64, max_logits=64, may_hold=lambda _slots, _len: True
     )
     runners = {role: ScriptedRunner(script) for role, script in scripts.items()}
-    return Core(runners, scheduler, size, set(end_ids))
+    return Core(runners, scheduler, size, set(end_ids), drafters=drafters)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence as Seq
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eft_integrations.engine.detokenize import Detokenizer
 from eft_integrations.engine.stopping import StopStrings
 from eft_integrations.errors import EFTError
-from eft_integrations.mixture import Mixture, Terms
+from eft_integrations.mixture import BASE, Mixture, Terms
 from eft_integrations.request import MemberStats, Request, Score, TokenEvent, Usage
 
 Item = TokenEvent | Score | EFTError
@@ -19,10 +21,32 @@ Sink = Callable[[Item], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Blend:
-    """A mixture with its terms: what ``Stream.set`` exchanges as one."""
+    """A mixture with its terms, and the first token that it holds for."""
 
     mixture: Mixture
     terms: Terms
+    start: int = 0
+
+    @property
+    def roles(self) -> set[str]:
+        """The roles that have a say, if only through a filter or a mask."""
+        terms = self.terms
+        heard = {role for role, c in terms.coefficients.items() if c}
+        heard |= {role for term in terms.filters for role in (BASE, term.tuned, term.reference)}
+        return heard if terms.mask is None else heard | {terms.mask.role}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """Tokens that may come next, and who says so: a role, or one of the free drafters.
+
+    ``logits``: what a drafting role predicted on the way, one row for each token of the draft and
+    perhaps one more.
+    """
+
+    tokens: Seq[int]
+    drafter: str
+    logits: Seq[Any] = ()
 
 
 class Sequence:
@@ -49,22 +73,59 @@ class Sequence:
         self.computed = dict.fromkeys(request.prompts, 0)
         self.stats = dict.fromkeys(request.prompts, MemberStats())
         self.scored: list[Any] = []
+        self.draft: Seq[int] = ()  # of the step that runs
+        self.draft_len = 0  # at most, in the next step
         self.is_cancelled = False  # set by any thread
         self._lock = threading.Lock()
-        self._blend = Blend(mixture=request.mixture, terms=request.terms)
+        self._blends = [Blend(mixture=request.mixture, terms=request.terms)]
         self._next_index = 0
 
-    def set_blend(self, blend: Blend) -> int:
-        """From any thread: ``blend`` holds from the next token not yet computed; its index."""
+    def set_blend(self, mixture: Mixture, terms: Terms) -> int:
+        """From any thread: they hold from the next token that is not yet planned; its index."""
         with self._lock:
-            self._blend = blend
+            self._blends.append(Blend(mixture=mixture, terms=terms, start=self._next_index))
             return self._next_index
 
-    def take_blend(self) -> Blend:
-        """The blend of the token that is predicted in this step."""
+    @contextmanager
+    def planning(self) -> Iterator[set[str]]:
+        """While a step is planned nobody sets a blend. The roles that the next token needs."""
         with self._lock:
-            self._next_index = len(self.output) + 1
-            return self._blend
+            index = len(self.output)
+            started = [at for at, blend in enumerate(self._blends) if blend.start <= index]
+            self._blends = self._blends[started[-1] :]
+            yield self.roles
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """The coefficients of the next token, by role."""
+        index = len(self.output)
+        return next(b for b in reversed(self._blends) if b.start <= index).terms.coefficients
+
+    @property
+    def roles(self) -> set[str]:
+        """The roles of the blends to come; the base where nobody has a say."""
+        if self.is_scoring:
+            return set(self.computed)
+        heard: set[str] = set()
+        return heard.union(*(blend.roles for blend in self._blends)) or {BASE}
+
+    def take_blends(self, count: int) -> list[Blend]:
+        """The blends of the next ``count`` tokens, while planning: none of them changes now."""
+        index = len(self.output)
+        self._next_index = index + count
+        return [
+            next(blend for blend in reversed(self._blends) if blend.start <= at)
+            for at in range(index, index + count)
+        ]
+
+    def settle(self) -> None:
+        """After a step: drafts that were refused are planned anew; forget them in the caches."""
+        with self._lock:
+            self._next_index = len(self.output)
+        for role, prompt in self.request.prompts.items():
+            known = len(prompt) + len(self.output)
+            self.computed[role] = min(self.computed[role], known - 1)
+        self.draft = ()
 
     def start_clock(self, now: float) -> None:
         """Submission: the timeout counts from here."""
@@ -87,13 +148,14 @@ class Sequence:
 
     @property
     def tail(self) -> tuple[int, ...]:
-        """Known tokens beyond prompt and output: what a scoring request scores, but the last."""
-        return () if self.request.continuation is None else self.request.continuation[:-1]
+        """Tokens beyond prompt and output: what a scoring request scores, but the last; a draft."""
+        known = self.request.continuation
+        return tuple(self.draft) if known is None else known[:-1]
 
     @property
     def num_unfed(self) -> int:
         """Tokens of the tail that no role has seen yet."""
-        return len(self.tail) - max(0, len(self.scored) - 1)
+        return len(self.tail) - max(0, len(self.scored) - 1) if self.is_scoring else 0
 
     @property
     def reserved_len(self) -> int:
@@ -124,7 +186,16 @@ class Sequence:
     def charge(self, role: str, seconds: float) -> None:
         """One more pass of ``role``, this request's share of its time."""
         before = self.stats[role]
-        self.stats[role] = MemberStats(passes=before.passes + 1, seconds=before.seconds + seconds)
+        self.stats[role] = replace(
+            before, passes=before.passes + 1, seconds=before.seconds + seconds
+        )
+
+    def credit(self, drafter: str, drafted: int, accepted: int) -> None:
+        """So many tokens of a draft were kept."""
+        before = self.stats.get(drafter, MemberStats())
+        self.stats[drafter] = replace(
+            before, drafted=before.drafted + drafted, accepted=before.accepted + accepted
+        )
 
     @property
     def usage(self) -> Usage:

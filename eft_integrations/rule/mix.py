@@ -62,7 +62,9 @@ def contributions(
         if mixed.outside[term.tuned][row, token]:
             weights[term.reference] += term.amount
             weights[BASE] -= term.amount
-    parts = {role: c * float(members[role][row, token]) for role, c in weights.items()}
+    parts = {
+        role: c * float(members[role][row, token]) if c else 0.0 for role, c in weights.items()
+    }
     parts["normaliser"] = float(mixed.normaliser[row])
     if mixed.log_probs[row, token] == -torch.inf:
         parts["mask"] = -torch.inf

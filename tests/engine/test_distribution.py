@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ import torch
 from torch import Tensor
 
 from eft_integrations import Mixture
+from eft_integrations.engine.core import Core
 from eft_integrations.engine.detokenize import Detokenizer
 from eft_integrations.engine.scripted import Script, scripted_core
 from eft_integrations.engine.sequence import Sequence
 from eft_integrations.mixture import Roles, resolve
-from eft_integrations.request import Request, Sampling
+from eft_integrations.request import MemberStats, Request, Sampling
 from eft_integrations.rule import combine, log_probabilities
 
 LOGITS = {
@@ -31,6 +33,39 @@ def always(logits: Tensor) -> Script:
     return lambda _row: logits
 
 
+def written(
+    core: Core, mixture: Mixture, sampling: Sampling
+) -> tuple[list[int], Mapping[str, MemberStats]]:
+    """The tokens that the core writes after token 0, and what its members did for them."""
+    request = Request(
+        prompts=dict.fromkeys(LOGITS, (0,)),
+        mixture=mixture,
+        terms=resolve(mixture, ROLES),
+        sampling=sampling,
+    )
+    items: list[Any] = []
+    core.scheduler.waiting.append(
+        Sequence(request, sink=items.append, detokenizer=Detokenizer(str, [0]))
+    )
+    while core.step():
+        pass
+    return [item.token_id for item in items], items[-1].stats
+
+
+def chi_square_fits(tokens: list[int], mixture: Mixture, sampling: Sampling) -> bool:
+    """Whether the tokens are a sample of the mixture of ``LOGITS``, at 99.9 %."""
+    members = {role: log_probabilities(logits[None]) for role, logits in LOGITS.items()}
+    scaled = combine(members, [resolve(mixture, ROLES)]).log_probs[0] / sampling.temperature
+    if sampling.top_k is not None:
+        scaled[scaled.argsort(descending=True)[sampling.top_k :]] = -torch.inf
+    expected = scaled.softmax(-1) * len(tokens)
+    counts = torch.bincount(torch.tensor(tokens), minlength=6)
+    kept = expected > 0
+    assert not counts[~kept].any()
+    statistic = float(((counts - expected)[kept] ** 2 / expected[kept]).sum())
+    return statistic < LIMITS[int(kept.sum()) - 1]
+
+
 @pytest.mark.parametrize(
     ("mixture", "sampling"),
     [
@@ -42,24 +77,6 @@ def always(logits: Tensor) -> Script:
     ids=str,
 )
 def test_sampled_frequencies_match_the_mixture(mixture: Mixture, sampling: Sampling) -> None:
-    terms = resolve(mixture, ROLES)
-    request = Request(
-        prompts=dict.fromkeys(LOGITS, (0,)), mixture=mixture, terms=terms, sampling=sampling
-    )
-    items: list[Any] = []
     core = scripted_core({role: always(logits) for role, logits in LOGITS.items()}, size=6)
-    core.scheduler.waiting.append(
-        Sequence(request, sink=items.append, detokenizer=Detokenizer(str, [0]))
-    )
-    while core.step():
-        pass
-    members = {role: log_probabilities(logits[None]) for role, logits in LOGITS.items()}
-    scaled = combine(members, [terms]).log_probs[0] / sampling.temperature
-    if sampling.top_k is not None:
-        scaled[scaled.argsort(descending=True)[sampling.top_k :]] = -torch.inf
-    expected = scaled.softmax(-1) * NUM
-    counts = torch.bincount(torch.tensor([item.token_id for item in items]), minlength=6)
-    kept = expected > 0
-    assert not counts[~kept].any()
-    statistic = float(((counts - expected)[kept] ** 2 / expected[kept]).sum())
-    assert statistic < LIMITS[int(kept.sum()) - 1]
+    tokens, _ = written(core, mixture, sampling)
+    assert chi_square_fits(tokens, mixture, sampling)

@@ -16,7 +16,7 @@ from tests.conftest import llama, open_trio, save_trio
 
 def test_a_model_given_twice_is_loaded_once(trio: Path) -> None:
     with open_trio(trio, base=trio / "reference") as engine:
-        runners = engine._assembly.core.runners
+        runners = engine._assembly.core.passes.runners
         models = {role: id(runner.member.model) for role, runner in runners.items()}  # type: ignore[attr-defined] # not in the protocol
         assert models["base"] == models["reference"] != models["tuned"]
         left = engine.generate("Hello", alpha=1.0, max_tokens=8)
@@ -27,7 +27,7 @@ def test_a_model_given_twice_is_loaded_once(trio: Path) -> None:
 def test_other_settings_make_another_member(trio: Path) -> None:
     half = MemberConfig(path=trio / "reference", dtype="bfloat16")
     with open_trio(trio, base=half) as engine:
-        runners = engine._assembly.core.runners
+        runners = engine._assembly.core.passes.runners
         dtypes = {role: str(runner.member.dtype) for role, runner in runners.items()}  # type: ignore[attr-defined] # not in the protocol
     assert dtypes == dict.fromkeys(("tuned", "reference"), "torch.float32") | {
         "base": "torch.bfloat16"
