@@ -25,6 +25,7 @@ from transformers import (
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from eft_integrations.engine.config import MemberConfig
+from eft_integrations.engine.packing import pack, packed_bytes
 from eft_integrations.engine.placement import (
     device_of,
     first_line,
@@ -71,7 +72,8 @@ class Member:
 
     @cached_property
     def head_width(self) -> int:
-        return int(self.model.get_output_embeddings().weight.shape[0])
+        head = self.model.get_output_embeddings()
+        return int(getattr(head, "out_features", 0) or head.weight.shape[0])
 
     @cached_property
     def device(self) -> torch.device:
@@ -86,7 +88,7 @@ class Member:
 
     @cached_property
     def num_bytes(self) -> int:
-        return sum(p.numel() * p.element_size() for p in self.model.parameters())
+        return sum(map(_num_bytes, self.model.parameters())) + packed_bytes(self.model)
 
     @cached_property
     def has_alibi(self) -> bool:
@@ -155,6 +157,8 @@ def load_member(role: str, config: MemberConfig) -> Member:
             model.to(device_of(config.device))
     _refuse_random_weights(role, config, report)
     model.eval()
+    num_packed = pack(model)
+    logger.info("%s: %d matrices packed for this CPU", role, num_packed)
     return Member(config, model, tokenizer, _windows(role, model))
 
 

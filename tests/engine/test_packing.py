@@ -1,0 +1,73 @@
+"""Packed weights: the same product, and no second copy."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM
+
+from eft_integrations.engine import packing
+from eft_integrations.engine.packing import PackedLinear, can_pack, pack, packed_bytes
+from tests.conftest import llama
+
+needs_cpu = pytest.mark.skipif(not can_pack(), reason="this CPU has no bfloat16 products")
+
+
+def bfloat16_model(tokenizer: Any, **changes: Any) -> Any:
+    torch.manual_seed(0)
+    config = llama(tokenizer, **changes)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16).eval()
+
+
+@needs_cpu
+@pytest.mark.parametrize("is_tied", [False, True])
+@pytest.mark.parametrize("num_rows", [1, 5])
+@torch.inference_mode()
+def test_a_packed_model_says_what_the_plain_one_says(
+    tokenizer: Any, is_tied: bool, num_rows: int
+) -> None:
+    plain = bfloat16_model(tokenizer, tie_word_embeddings=is_tied, attention_bias=True)
+    packed = copy.deepcopy(plain)
+    assert pack(packed) == 2 * 7 + 1
+    ids = torch.arange(num_rows * 6).reshape(num_rows, 6)
+    difference = (packed(ids).logits - plain(ids).logits).abs().max()
+    assert float(difference) <= 0.02 * float(plain(ids).logits.abs().max())
+
+
+@needs_cpu
+def test_the_plain_weights_are_gone(tokenizer: Any) -> None:
+    model = bfloat16_model(tokenizer)
+    before = sum(p.numel() * p.element_size() for p in model.parameters())
+    pack(model)
+    assert not any(type(module) is nn.Linear for module in model.modules())
+    left = sum(p.numel() * p.element_size() for p in model.parameters())
+    assert left + packed_bytes(model) == before
+    assert pack(model) == 0
+
+
+def test_what_is_not_a_plain_bfloat16_linear_stays(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "can_pack", lambda: True)
+    assert pack(bfloat16_model(tokenizer).float()) == 0
+
+    class Quantised(nn.Linear):
+        """A subclass does something else with its weight."""
+
+    hooked = nn.Linear(4, 4, dtype=torch.bfloat16)
+    hooked._hf_hook = object()  # type: ignore[assignment] # as accelerate marks what it moves
+    model = nn.ModuleList([Quantised(4, 4, dtype=torch.bfloat16), hooked])
+    assert pack(model) == 0
+
+
+def test_where_the_operators_are_missing_models_stay_plain(
+    tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "can_pack", lambda: False)
+    model = bfloat16_model(tokenizer)
+    assert pack(model) == 0
+    assert not any(isinstance(module, PackedLinear) for module in model.modules())
