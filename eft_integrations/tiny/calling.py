@@ -9,7 +9,7 @@ from typing import Any
 
 from eft_integrations.tiny import names
 from eft_integrations.tiny.chatml import Call, Turn
-from eft_integrations.tiny.errands import ERRANDS
+from eft_integrations.tiny.errands import errands
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.talk import manners, plain, system_turns
 from eft_integrations.tiny.toolbox import Offer, Parameter, Toy, spoken, toy, value
@@ -172,7 +172,7 @@ def _toy_offers(rng: Random, num: int | None = None) -> list[Offer]:
 
 
 def _errand_offers(rng: Random, num: int | None = None) -> list[Offer]:
-    return [errand.offered(rng) for errand in rng.sample(ERRANDS, num or _how_many(rng))]
+    return [errand.offered(rng) for errand in rng.sample(errands(), num or _how_many(rng))]
 
 
 def _called(offers: Sequence[Offer], rng: Random, *tags: str) -> Exercise:
@@ -275,7 +275,7 @@ def session(rng: Random) -> Iterator[Exercise]:
 def drill(rng: Random) -> Iterator[Exercise]:
     """Some tools, and a call of each or of most: each exercise is one turn of the user."""
     num = rng.choice((1, 2, 2, 3, 4))
-    offers = (_errand_offers if rng.random() < 0.4 else _toy_offers)(rng, num)
+    offers = (_errand_offers if rng.random() < 0.6 else _toy_offers)(rng, num)
     schemas = [offer.schema for offer in offers]
     for offer in rng.sample(offers, max(1, num - rng.choice((0, 0, 1)))):
         text, call = offer.ask(rng)

@@ -69,7 +69,7 @@ def form_record(split: str, rng: Random) -> Exercise:
 def long_enough(rng: Random) -> Exercise:
     """A text of at least 150 tokens with other things in it than the one asked for."""
     while True:
-        asked = reading.reading(rng, rng.randint(4, 9))
+        asked = reading.reading(rng, rng.randint(4, 9), is_drawn=True)
         if sum(len(turn.content) for turn in asked.turns) >= _MIN_CONTEXT_LEN:
             return asked
 

@@ -10,6 +10,7 @@ from random import Random
 from eft_integrations.tiny import names
 from eft_integrations.tiny.chatml import Turn, render
 from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.passages import Passage, passages
 from eft_integrations.tiny.sayings import joined, saying
 from eft_integrations.tiny.wording import capitalised
 
@@ -219,6 +220,9 @@ class _Text:
     unknown: list[str]
 
 
+Write = Callable[[Random, int], _Text]
+
+
 def _subject(rng: Random) -> tuple[str, tuple[Trait, ...]]:
     if rng.random() < 0.55:
         return names.person(rng), PERSON_TRAITS
@@ -251,10 +255,37 @@ def _chronicle(rng: Random) -> _Text:
     )
 
 
-def _passage(rng: Random, num_parts: int) -> _Text:
+def _written(passage: Passage, rng: Random) -> _Text:
+    """A passage written by hand; what it tells hangs together, so it is one line."""
+    values = {key: str(value) for key, value in passage.values(rng).items()}
+    return _Text(
+        [passage.text.format(**values)],
+        [(question.format(**values), values[slot]) for question, slot in passage.asks],
+        [question.format(**values) for question in passage.unknown],
+    )
+
+
+def _joined(rng: Random, num_parts: int) -> _Text:
     """Some portraits, or some pieces of a chronicle, or both."""
     draws = rng.choice(((_portrait,), (_chronicle,), (_portrait, _chronicle)))
-    parts = [rng.choice(draws)(rng) for _ in range(num_parts)]
+    return _mixed(rng, [rng.choice(draws)(rng) for _ in range(num_parts)])
+
+
+def _varied(rng: Random, num_parts: int) -> _Text:
+    """The same, or passages written by hand, or all of them."""
+    form = rng.random()
+    if form < 0.4:
+        return _joined(rng, num_parts)
+    num_written = (num_parts + 1) // 2 if form < 0.85 else rng.randint(1, num_parts)
+    parts = [_written(one, rng) for one in rng.sample(passages(), num_written)]
+    if form >= 0.85:
+        parts += [rng.choice((_portrait, _chronicle))(rng) for _ in range(num_parts - num_written)]
+    return _mixed(rng, parts)
+
+
+def _mixed(rng: Random, parts: list[_Text]) -> _Text:
+    """The parts as one text, with a filler here and there."""
+    num_parts = len(parts)
     lines = [line for part in parts for line in part.lines]
     if rng.random() < 0.4:
         rng.shuffle(lines)
@@ -320,24 +351,21 @@ def _pick(text: _Text, rng: Random) -> tuple[str, str]:
     return rng.choice(text.asks)
 
 
-def _text(rng: Random, num_parts: int | None) -> _Text:
+def _text(rng: Random, num_parts: int | None, write: Write = _varied) -> _Text:
     while True:
-        text = _passage(rng, num_parts or rng.choice((1, 2, 2, 3, 3, 4, 5, 6, 8)))
+        text = write(rng, num_parts or rng.choice((1, 2, 2, 3, 3, 4, 5, 6, 8)))
         if text.asks:
             return text
 
 
-def asked_of(rng: Random, num_parts: int | None = None) -> tuple[str, str, str]:
-    """A text of one to eight parts, a question about it, and the answer or ``""``."""
-    text = _text(rng, num_parts)
+def reading(rng: Random, num_parts: int | None = None, *, is_drawn: bool = False) -> Exercise:
+    """A text of one to eight parts and one question about it, in one of the ways of applications.
+
+    With ``is_drawn`` no part of the text is one that was written by hand.
+    """
+    text = _text(rng, num_parts, _joined if is_drawn else _varied)
     question, value = _pick(text, rng)
-    return _laid_out(rng, text.lines), question, value
-
-
-def reading(rng: Random, num_parts: int | None = None) -> Exercise:
-    """A text and one question about it, in one of the ways of applications."""
-    context, question, value = asked_of(rng, num_parts)
-    return answered(_turns(rng, context, question), value, rng)
+    return answered(_turns(rng, _laid_out(rng, text.lines), question), value, rng)
 
 
 def interview(rng: Random) -> Iterator[Exercise]:
@@ -351,10 +379,10 @@ def interview(rng: Random) -> Iterator[Exercise]:
 
 
 def quiz(rng: Random) -> str:
-    """A short text and many questions about it, in few words: as text or as a conversation."""
-    text = _text(rng, rng.choice((1, 1, 1, 2, 2, 3, 4, 6)))
+    """A text and many questions about it, in few words: as text or as a conversation."""
+    text = _text(rng, rng.choice((1, 1, 2, 2, 3, 4, 5, 6, 7, 8)))
     context = _laid_out(rng, text.lines)
-    asked = list(dict.fromkeys(_pick(text, rng) for _ in range(rng.randint(3, 10))))
+    asked = list(dict.fromkeys(_pick(text, rng) for _ in range(rng.randint(4, 14))))
     if rng.random() < 0.1:
         form = rng.choice(("{q} {v}", "Q: {q}\nA: {v}", "{q}\n{v}", "Question: {q}\nAnswer: {v}"))
         return "\n".join([context, *(form.format(q=q, v=v or UNKNOWN) for q, v in asked)])
@@ -372,4 +400,4 @@ def long_reading(rng: Random) -> Exercise:
 
 def account(rng: Random) -> str:
     """The text alone."""
-    return _laid_out(rng, _passage(rng, rng.randint(1, 4)).lines)
+    return _laid_out(rng, _varied(rng, rng.randint(1, 4)).lines)

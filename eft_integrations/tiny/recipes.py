@@ -137,10 +137,77 @@ _ALL = {
     "record": 1.5,
 }
 
+# Longer texts, more tools and material written by hand, each asked much; then all at their shares.
+_MUCH = {
+    "quiz": 60.0,
+    "tool_drill": 30.0,
+    "tool_errand": 10.0,
+    "tool_call": 4.0,
+    "tool_calls": 5.0,
+    "record": 12.0,
+    "noted_record": 10.0,
+    "text_and_question": 10.0,
+    "text_and_questions": 6.0,
+    "recall": 5.0,
+    "statements": 3.0,
+    "profile": 3.0,
+    "almanac": 3.0,
+}
+_MORE = {
+    "statements": 2.5,
+    "profile": 2.5,
+    "almanac": 1.5,
+    "quiz": 10.0,
+    "tool_drill": 8.0,
+    "tool_errand": 3.0,
+    "record": 4.0,
+    "noted_record": 4.0,
+    "recall": 1.5,
+    "text_and_question": 3.0,
+    "text_and_questions": 3.0,
+}
+# A small model keeps its facts few: they are what up-scaling takes from the large one.
+_MUCH_OF_SMALL = {
+    "quiz": 30.0,
+    "tool_drill": 16.0,
+    "tool_errand": 6.0,
+    "tool_call": 3.0,
+    "tool_calls": 4.0,
+    "record": 8.0,
+    "noted_record": 6.0,
+    "text_and_question": 6.0,
+    "text_and_questions": 4.0,
+    "recall": 5.0,
+    "statements": 1.5,
+    "profile": 1.5,
+    "dialogue": 1.5,
+}
+_MORE_OF_SMALL = {
+    "statements": 1.5,
+    "profile": 1.5,
+    "quiz": 8.0,
+    "tool_drill": 6.0,
+    "tool_errand": 3.0,
+    "record": 4.0,
+    "noted_record": 4.0,
+    "text_and_question": 3.0,
+    "text_and_questions": 3.0,
+    "dialogue": 1.5,
+}
+
 PRETRAINING = {
     "reference": Recipe(
         shape=Shape(hidden_len=112, num_layers=4, mlp_len=304, num_heads=4, num_kv_heads=4),
-        stages=(Stage((_LISTS, Phase(900, _USUAL_ROWS), Phase(60), Phase(300, _USUAL_ROWS))),),
+        stages=(
+            Stage((_LISTS, Phase(900, _USUAL_ROWS), Phase(60), Phase(300, _USUAL_ROWS))),
+            Stage(
+                (
+                    Phase(800, (256, 512), factors=_MUCH_OF_SMALL),
+                    Phase(300, _USUAL_ROWS, factors=_MORE_OF_SMALL),
+                ),
+                peak=0.6,
+            ),
+        ),
     ),
     "base": Recipe(
         shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
@@ -149,6 +216,14 @@ PRETRAINING = {
             Stage((_TABLES, Phase(200, _USUAL_ROWS)), peak=0.5),
             Stage((_SHORT_TEXTS,), peak=0.5),
             Stage((Phase(300, _USUAL_ROWS, factors=_ALL),), peak=0.6),
+            Stage(
+                (
+                    Phase(700, (256, 512), factors=_MUCH),
+                    Phase(1200, (256, 512, 512), factors=_MUCH),
+                    Phase(400, _USUAL_ROWS, factors=_MORE),
+                ),
+                peak=0.6,
+            ),
         ),
     ),
 }

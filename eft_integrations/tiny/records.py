@@ -10,6 +10,7 @@ from typing import Any
 from eft_integrations.tiny import names
 from eft_integrations.tiny.chatml import Turn
 from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.passages import passages
 from eft_integrations.tiny.talk import system_turns
 from eft_integrations.tiny.toolbox import NOUNS, PARAMETERS, spoken
 from eft_integrations.tiny.wording import capitalised
@@ -161,6 +162,18 @@ def record(rng: Random) -> Exercise:
     values, text = _drawn(rng)
     if rng.random() < 0.3:  # a value that nobody asks for
         text += f" It was written down by {names.person(rng)}."
+    return _filled(values, text, rng)
+
+
+def noted(rng: Random) -> Exercise:
+    """A text written by hand, and a schema for some of what it says."""
+    passage = rng.choice(passages())
+    values = passage.values(rng)
+    keys = rng.sample(list(values), rng.randint(2, min(4, len(values))))
+    return _filled({key: values[key] for key in keys}, passage.text.format(**values), rng)
+
+
+def _filled(values: Mapping[str, Any], text: str, rng: Random) -> Exercise:
     schema = json.dumps(schema_of(values) if rng.random() < 0.6 else dict.fromkeys(values, "…"))
     listed = ", ".join(values)
     if rng.random() < 0.25:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from eft_integrations.tiny import names
-from eft_integrations.tiny.errands import clock
+from eft_integrations.tiny.draws import clock
 from eft_integrations.tiny.toolbox import NOUNS
 
 # What people do to things: base, past, participle.

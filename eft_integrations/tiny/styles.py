@@ -262,9 +262,17 @@ def record(rng: Random) -> str:
     return spoken([records.record(rng)], rng)
 
 
+@style(0.03)
+def noted_record(rng: Random) -> str:
+    """A schema, filled from a text that was written by hand."""
+    return spoken([records.noted(rng)], rng)
+
+
 def without_tools(rng: Random, facts: Callable[[], tuple[Fact, ...]] = askable) -> Exercise:
     """Something that is answered in words."""
-    draw = rng.choice((_asked, _asked, talk.idle, partial(reading.reading, num_parts=1)))
+    draw = rng.choice(
+        (_asked, _asked, talk.idle, partial(reading.reading, num_parts=1, is_drawn=True))
+    )
     return _asked(rng, facts) if draw is _asked else draw(rng)
 
 
