@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -21,7 +21,15 @@ from eft_integrations.mixture import Mixture, Plausibility
 from eft_integrations.options import parse
 
 _PLACES = ("dtype", "device")
-_SIZES = ("max_slots", "max_context", "kv_memory", "max_queue", "prefill_chunk", "mixture")
+_SIZES = (
+    "max_slots",
+    "max_context",
+    "kv_memory",
+    "max_queue",
+    "prefill_chunk",
+    "lookup",
+    "mixture",
+)
 
 
 class EngineFields(BaseModel):
@@ -45,6 +53,7 @@ class EngineFields(BaseModel):
     kv_memory: int | None = None
     max_queue: int | None = None
     prefill_chunk: int | None = None
+    lookup: bool | None = None
     mixture: Mixture | None = None
     model: str | None = None
 
@@ -69,6 +78,7 @@ class EngineFields(BaseModel):
     stop_token_ids: list[int] | None = None
     max_tokens: int | None = None
     timeout: float | None = None
+    speculation: int | Literal["auto", "off"] | None = None
     json_schema: Any = None
     regex: str | None = None
     choice: list[str] | None = None

@@ -46,7 +46,7 @@ def test_a_question_names_known_slots_and_never_its_answer() -> None:
 
 def test_most_slots_are_asked_for() -> None:
     asked = sum(len({slot for _, slot in passage.asks}) for passage in passages())
-    assert asked / sum(len(passage.slots) for passage in passages()) > 0.9
+    assert asked / sum(len(passage.slots) for passage in passages()) > 0.85
 
 
 def test_a_choice_is_one_of_its_words_and_numbers_are_integers() -> None:
