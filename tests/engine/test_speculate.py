@@ -40,7 +40,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Iterator
             ):
                 mine.copy_(theirs + 0.02 * torch.randn_like(theirs))
         models[role].save_pretrained(folder / role)
-    names = {role: str(folder / role) for role in ("base", "tuned", "reference")}
+    names: dict[str, Any] = {role: str(folder / role) for role in ("base", "tuned", "reference")}
     with Engine.from_pretrained(**names, dtype="float32", max_slots=4) as opened:
         yield opened
 
@@ -70,7 +70,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_a_text_is_the_same_at_every_draft_length(engine: Engine, name: str) -> None:
-    options = {"max_tokens": 40, "logprobs": True, **OPTIONS[name]}
+    options: dict[str, Any] = {"max_tokens": 40, "logprobs": True, **OPTIONS[name]}
     plain = engine.generate(PROMPTS, **options, speculation="off")
     for length in LENGTHS:
         drafted = engine.generate(PROMPTS, **options, speculation=length)
@@ -90,7 +90,7 @@ def test_drafts_are_made_kept_and_refused(engine: Engine) -> None:
 def test_rows_of_a_batch_draft_each_in_its_own_way(engine: Engine) -> None:
     ways = PerRow(["off", 1, 5, "auto"])
     alphas, seeds = PerRow([0.3, 1.0, 1.4, 0.0]), PerRow([1, 2, 3, 4])
-    options = {"max_tokens": 50, "alpha": alphas, "temperature": 0.8, "seed": seeds}
+    options: dict[str, Any] = {"max_tokens": 50, "alpha": alphas, "temperature": 0.8, "seed": seeds}
     plain = engine.generate(PROMPTS, **options, speculation="off")
     mixed = engine.generate(PROMPTS, **options, speculation=ways)
     assert [one.token_ids for one in mixed] == [one.token_ids for one in plain]
@@ -116,7 +116,7 @@ def test_contributions_are_those_of_the_plain_run(engine: Engine) -> None:
 def test_what_the_text_said_before_is_drafted_from_it(engine: Engine) -> None:
     ids = engine.tokenizer().encode("x y z x y z x y z x y z x y")
     bias = dict.fromkeys(set(ids), 30.0)
-    common = {"alpha": 0.0, "max_tokens": 40, "logit_bias": bias}
+    common: dict[str, Any] = {"alpha": 0.0, "max_tokens": 40, "logit_bias": bias}
     plain = engine.generate(ids, **common, speculation="off")
     drafted = engine.generate(ids, **common, speculation=6)
     assert drafted.token_ids == plain.token_ids
@@ -124,7 +124,10 @@ def test_what_the_text_said_before_is_drafted_from_it(engine: Engine) -> None:
 
 
 def test_what_a_grammar_forces_is_fed_as_one_block(engine: Engine) -> None:
-    common = {"regex": "The quick brown fox jumps over the lazy dog [a-c]", "max_tokens": 60}
+    common: dict[str, Any] = {
+        "regex": "The quick brown fox jumps over the lazy dog [a-c]",
+        "max_tokens": 60,
+    }
     plain = engine.generate("Say:", **common, speculation="off")
     for _ in range(4):  # until the passes are timed
         drafted = engine.generate("Say:", **common)
