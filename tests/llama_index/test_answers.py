@@ -34,8 +34,9 @@ def test_an_answer_is_the_engines(llm: EFTLLM, engine: Engine) -> None:
 
 
 def test_the_last_chunk_is_the_whole_answer(llm: EFTLLM) -> None:
-    last = list(llm.stream_chat(ASK, top_logprobs=2))[-1]
-    whole = llm.chat(ASK, top_logprobs=2)
+    options: dict[str, Any] = {"top_logprobs": 2, "speculation": "off"}
+    last = list(llm.stream_chat(ASK, **options))[-1]
+    whole = llm.chat(ASK, **options)
     for name in ("message", "raw", "logprobs", "additional_kwargs"):
         assert getattr(last, name) == getattr(whole, name), name
 
