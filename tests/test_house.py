@@ -33,8 +33,8 @@ MAY_IMPORT = {
 }
 # One guest, one room.
 GUESTS = {
-    "torch": {"rule", "engine", "tiny"},
-    "transformers": {"engine", "chat", "tiny"},
+    "torch": {"rule", "engine", "tiny", "benchmark"},
+    "transformers": {"engine", "chat", "tiny", "benchmark"},
     "safetensors": {"engine", "tiny"},
     "llguidance": {"engine"},
     "psutil": {"engine"},
