@@ -203,6 +203,16 @@ def several_calls(rng: Random) -> Exercise:
     return exercise([t.schema for t in offered], turns, calls, "several")
 
 
+def several_errands(rng: Random) -> Exercise:
+    """Two or three everyday requests at once."""
+    offers = _errand_offers(rng)
+    asked = [rng.choice(offers).ask(rng) for _ in range(rng.choice((2, 2, 3)))]
+    joint = rng.choice((" ", " Then: ", " And then: ", "\n", " Also: "))
+    turns = [*system_turns(rng, 0.1), Turn("user", joint.join(text for text, _ in asked))]
+    tools = [offer.schema for offer in offers]
+    return exercise(tools, turns, [call for _, call in asked], "several")
+
+
 def no_call(rng: Random, other: Callable[[Random], Exercise]) -> Exercise:
     """Tools are there, but what is asked needs none."""
     asked = other(rng)

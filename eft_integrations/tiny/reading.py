@@ -10,6 +10,7 @@ from random import Random
 from eft_integrations.tiny import names
 from eft_integrations.tiny.chatml import Turn, render
 from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.instructions import instructions
 from eft_integrations.tiny.passages import Passage, passages
 from eft_integrations.tiny.sayings import joined, saying
 from eft_integrations.tiny.traits import PERSON_TRAITS, THING_TRAITS, Trait
@@ -171,6 +172,17 @@ def _turns(rng: Random, context: str, question: str) -> tuple[Turn, ...]:
     return (Turn("user", rng.choice(FRAMES).format(c=context, q=question)),)
 
 
+def _instructed(rng: Random, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """Half of the time with instructions before everything else."""
+    if rng.random() < 0.5:
+        return turns
+    first, *rest = turns
+    told = instructions(rng)
+    if first.role == "system" or rng.random() < 0.25:
+        return (Turn(first.role, f"{told}\n\n{first.content}"), *rest)
+    return (Turn("system", told), *turns)
+
+
 def answered(turns: tuple[Turn, ...], value: str, rng: Random, *tags: str) -> Exercise:
     """The exercise for a value that the text tells, or for ``""`` where it tells none."""
     if not value:
@@ -193,9 +205,9 @@ def answered(turns: tuple[Turn, ...], value: str, rng: Random, *tags: str) -> Ex
     )
 
 
-def _pick(text: _Text, rng: Random) -> tuple[str, str]:
-    """A question and its answer, a fifth of them in vain."""
-    if text.unknown and rng.random() < 0.2:
+def _pick(text: _Text, rng: Random, vain: float = 0.12) -> tuple[str, str]:
+    """A question and its answer, some of them in vain: a reader who is unsure says so soon enough."""
+    if text.unknown and rng.random() < vain:
         return rng.choice(text.unknown), ""
     return rng.choice(text.asks)
 
@@ -213,15 +225,17 @@ def reading(rng: Random, num_parts: int | None = None, *, is_drawn: bool = False
     With ``is_drawn`` no part of the text is one that was written by hand.
     """
     text = _text(rng, num_parts, _joined if is_drawn else _varied)
-    question, value = _pick(text, rng)
-    return answered(_turns(rng, _laid_out(rng, text.lines), question), value, rng)
+    question, value = _pick(text, rng, 0.2 if is_drawn else 0.12)
+    turns = _turns(rng, _laid_out(rng, text.lines), question)
+    return answered(turns if is_drawn else _instructed(rng, turns), value, rng)
 
 
 def interview(rng: Random) -> Iterator[Exercise]:
     """A text, and one question after the other about it: each exercise is one turn of the user."""
     text = _text(rng, None)
     question, value = _pick(text, rng)
-    yield answered(_turns(rng, _laid_out(rng, text.lines), question), value, rng)
+    turns = _instructed(rng, _turns(rng, _laid_out(rng, text.lines), question))
+    yield answered(turns, value, rng)
     for _ in range(rng.randint(1, 5)):
         question, value = _pick(text, rng)
         yield answered((Turn("user", question),), value, rng)
@@ -237,7 +251,8 @@ def quiz(rng: Random) -> str:
         return "\n".join([context, *(form.format(q=q, v=v or UNKNOWN) for q, v in asked)])
     turns: list[Turn] = []
     for question, value in asked:
-        said = (Turn("user", question),) if turns else _turns(rng, context, question)
+        first = () if turns else _instructed(rng, _turns(rng, context, question))
+        said = first or (Turn("user", question),)
         turns += [*said, Turn("assistant", value or UNKNOWN)]
     return render(turns)
 

@@ -241,7 +241,8 @@ def tool_errand(rng: Random) -> str:
 @style(0.02)
 def tool_calls(rng: Random) -> str:
     """Several requests and their calls."""
-    return spoken([calling.several_calls(rng)], rng)
+    several = rng.choice((calling.several_calls, calling.several_errands))
+    return spoken([several(rng)], rng)
 
 
 @style(0.01)
