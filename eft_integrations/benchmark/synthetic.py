@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -90,7 +91,8 @@ def _model(shape: Shape, mapped: Tensor, *, seed: int, dtype: torch.dtype) -> Ll
         pad_token_id=None,
     )
     with torch.device("meta"):
-        model = LlamaForCausalLM(config).to(dtype)
+        model: Any = LlamaForCausalLM(config)
+        model = model.to(dtype)
     model.to_empty(device="cpu")
     generator = torch.Generator().manual_seed(seed)
     tile = (torch.randn(_TILE, generator=generator) * _SPREAD).to(dtype)
@@ -107,7 +109,7 @@ def _model(shape: Shape, mapped: Tensor, *, seed: int, dtype: torch.dtype) -> Ll
         head.index_add_(0, mapped, embeddings.float() / math.sqrt(shape.hidden_len))
         model.lm_head.weight.copy_(head)
     _compute_buffers(model)
-    return model
+    return cast("LlamaForCausalLM", model)
 
 
 def _fill(weight: Tensor, tile: Tensor) -> None:

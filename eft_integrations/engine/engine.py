@@ -234,6 +234,11 @@ class Engine:
         return self._prepare.size
 
     @property
+    def end_ids(self) -> frozenset[int]:
+        """Ids that end a text, of all members."""
+        return self._assembly.end_ids
+
+    @property
     def encoder(self) -> Encoder:
         """Text to the members' token ids, from any thread."""
         return self._prepare.encoder

@@ -206,7 +206,7 @@ def answered(turns: tuple[Turn, ...], value: str, rng: Random, *tags: str) -> Ex
 
 
 def _pick(text: _Text, rng: Random, vain: float = 0.12) -> tuple[str, str]:
-    """A question and its answer, some of them in vain: a reader who is unsure says so soon enough."""
+    """A question and its answer, some of them in vain; a reader who is unsure gives up early."""
     if text.unknown and rng.random() < vain:
         return rng.choice(text.unknown), ""
     return rng.choice(text.asks)

@@ -1,5 +1,8 @@
 """``eft bench``: figures with their limits."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Eft
@@ -11,3 +14,25 @@ def test_the_figures_of_langchain_are_shown_with_their_limits(eft: Eft) -> None:
     assert result.exit_code == 0, result.stderr
     assert "ChatEFT.stream beside Engine.stream" in result.stdout
     assert "50 ms" in result.stdout
+
+
+def test_every_way_to_write_is_timed_and_the_report_is_written(eft: Eft, tmp_path: Path) -> None:
+    short = ("--rounds", 2, "--tokens", 4, "--prompt", 8, "--rows", 1, "--rows", 2)
+    result = eft("bench", *short, "--output", tmp_path, env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.stderr
+    told = json.loads((tmp_path / "bench.json").read_text("utf-8"))
+    names = [(one["name"], one["num_rows"]) for one in told["tokens_per_second"]]
+    assert ("naive loop, one by one", 1) in names
+    assert ("base alone, assisted", 1) in names
+    assert ("engine, mixed alphas", 2) in names
+    assert all(len(one["rates"]) == 2 for one in told["tokens_per_second"])
+    assert set(told["agreed"].values()) == {1.0}
+    report = (tmp_path / "bench.md").read_text("utf-8")
+    assert all(f"| {name} | {num_rows} |" in report for name, num_rows in names)
+    assert "static batch" in result.stdout
+
+
+def test_a_synthetic_trio_is_not_also_given(eft: Eft) -> None:
+    result = eft("bench", "--synthetic", 0.9, "--base", "somewhere")
+    assert result.exit_code != 0
+    assert "leave --base" in result.stderr

@@ -1,0 +1,86 @@
+"""What a competition found, as rows, Markdown and JSON."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from eft_integrations.benchmark.speed import Timing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One contender: tokens a second, and the ratio to the naive loop of one prompt and of a batch.
+
+    Each is (median, least, most) over the rounds; the ratios are taken round by round.
+    """
+
+    name: str
+    num_rows: int
+    rate: tuple[float, float, float]
+    beside_loop: tuple[float, float, float]
+    beside_batch: tuple[float, float, float]
+
+
+def lines(timings: Sequence[Timing]) -> Iterator[Line]:
+    """A line for each contender; the first of a size is the loop that it is held against."""
+    loop = timings[0]
+    batches: dict[int, Timing] = {}
+    for one in timings:
+        batch = batches.setdefault(one.num_rows, one)
+        yield Line(
+            name=one.name,
+            num_rows=one.num_rows,
+            rate=(one.rate, min(one.rates), max(one.rates)),
+            beside_loop=one.against(loop),
+            beside_batch=one.against(batch),
+        )
+
+
+def machine() -> str:
+    """Processor, cores, threads and torch, in one line."""
+    kinds = [name for name, has in torch.cpu.get_capabilities().items() if has is True]
+    wide = ", ".join(name for name in kinds if "bf16" in name) or "no bfloat16"
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, {wide}; "
+        f"torch {torch.__version__}"
+    )
+
+
+def spelled(figure: tuple[float, float, float]) -> str:
+    """``4.1 (3.9–4.2)``."""
+    middle, low, high = figure
+    return f"{middle:.2f} ({low:.2f}–{high:.2f})"
+
+
+def markdown(title: str, found: Sequence[Line], agreed: Mapping[str, float]) -> str:
+    """The whole report."""
+    head = "| | prompts | tokens/s | × naive loop | × static batch |\n|---|---|---|---|---|\n"
+    body = "".join(
+        f"| {one.name} | {one.num_rows} | {spelled(one.rate)} | {spelled(one.beside_loop)} "
+        f"| {spelled(one.beside_batch)} |\n"
+        for one in found
+    )
+    checks = ", ".join(f"{name} {share:.3f}" for name, share in agreed.items())
+    return (
+        f"# {title}\n\n{machine()}. Medians, with ranges over the rounds; ratios are taken "
+        f"round by round.\n\n{head}{body}\nTokens before the first that differs from the naive "
+        f"loop's, as a share: {checks}.\n"
+    )
+
+
+def as_json(title: str, timings: Sequence[Timing], agreed: Mapping[str, float]) -> dict[str, Any]:
+    """Everything that was measured."""
+    return {
+        "title": title,
+        "machine": machine(),
+        "tokens_per_second": [
+            {"name": one.name, "num_rows": one.num_rows, "rates": one.rates} for one in timings
+        ],
+        "agreed": dict(agreed),
+    }
