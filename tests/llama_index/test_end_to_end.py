@@ -37,6 +37,7 @@ from llama_index.vector_stores.faiss import FaissVectorStore
 
 from eft_integrations import Engine
 from eft_integrations.llama_index import EFTLLM
+from tests.documents import ITEMS, num_right
 
 FACTS = {
     "harbour": "The harbour of Lindmere was built by Oda Pell. The work took nine years.",
@@ -149,33 +150,47 @@ beyond = pytest.mark.xfail(
 )
 
 
+# Reading reaches no more than docs/family.md says: what holds is a share of ten questions.
+MOST = 5
+
+
+@pytest.fixture
+def library(embeddings: HuggingFaceEmbedding) -> VectorStoreIndex:
+    """Ten documents, of which two are found for a question."""
+    return indexed(embeddings, [document for document, _, _ in ITEMS])
+
+
 @slow
 @pytest.mark.parametrize(
     "mode", ["compact", pytest.param("refine", marks=beyond), "simple_summarize"]
 )
-def test_a_query_is_answered_from_the_text(
-    writer: EFTLLM, index: VectorStoreIndex, mode: str
+def test_most_queries_are_answered_from_the_texts(
+    writer: EFTLLM, library: VectorStoreIndex, mode: str
 ) -> None:
-    assert "Oda Pell" in str(index.as_query_engine(llm=writer, response_mode=mode).query(BUILDER))
+    engine = library.as_query_engine(llm=writer, response_mode=mode)
+    assert num_right([str(engine.query(question)) for _, question, _ in ITEMS]) >= MOST
 
 
 @slow
-async def test_a_tree_is_summarised_within_a_running_loop(
-    writer: EFTLLM, index: VectorStoreIndex
+async def test_trees_are_summarised_within_a_running_loop(
+    writer: EFTLLM, library: VectorStoreIndex
 ) -> None:
-    engine = index.as_query_engine(llm=writer, response_mode="tree_summarize", use_async=True)
-    assert "Oda Pell" in str(engine.query(BUILDER))
-    assert "Oda Pell" in str(await engine.aquery(BUILDER))
+    engine = library.as_query_engine(llm=writer, response_mode="tree_summarize", use_async=True)
+    assert num_right([str(engine.query(question)) for _, question, _ in ITEMS]) >= MOST
+    assert num_right([str(await engine.aquery(question)) for _, question, _ in ITEMS]) >= MOST
 
 
 @slow
-def test_a_streamed_answer_is_the_same(writer: EFTLLM, index: VectorStoreIndex) -> None:
-    whole = str(index.as_query_engine(llm=writer).query(BUILDER))
-    response: Any = index.as_query_engine(llm=writer, streaming=True).query(BUILDER)
-    parts = list(response.response_gen)
-    assert "Oda Pell" in whole
-    assert "".join(parts) == whole
-    assert len(parts) > 1
+def test_streamed_answers_are_the_same(writer: EFTLLM, library: VectorStoreIndex) -> None:
+    whole = library.as_query_engine(llm=writer)
+    streaming = library.as_query_engine(llm=writer, streaming=True)
+    told = []
+    for _, question, _ in ITEMS:
+        response: Any = streaming.query(question)
+        parts = list(response.response_gen)
+        assert "".join(parts) == str(whole.query(question))
+        told.append("".join(parts))
+    assert num_right(told) >= MOST
 
 
 @slow
