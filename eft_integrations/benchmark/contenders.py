@@ -26,10 +26,10 @@ class Trio:
     reference: Any
 
     @classmethod
-    def load(cls, paths: dict[str, str], dtype: torch.dtype) -> Trio:
-        """The members in these folders; role → path."""
+    def load(cls, paths: dict[str, str], dtype: str) -> Trio:
+        """The members in these folders (role → path), ``dtype`` by its name."""
         loaded = {
-            role: AutoModelForCausalLM.from_pretrained(path, dtype=dtype).eval()
+            role: AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype)).eval()
             for role, path in paths.items()
         }
         return cls(**loaded)

@@ -95,8 +95,6 @@ def _speed(
     sizes: list[int],
     output: Path | None,
 ) -> None:
-    import torch
-
     from eft_integrations.benchmark import speed, summary
     from eft_integrations.benchmark.contenders import Trio
     from eft_integrations.engine import Engine
@@ -104,7 +102,7 @@ def _speed(
     rounds, num_tokens, prompt_len = lengths
     members: Any = paths
     with Engine.from_pretrained(**members, dtype=kind, lookup=False) as engine:
-        trio = Trio.load(paths, getattr(torch, kind))
+        trio = Trio.load(paths, kind)
         found = speed.contenders(
             trio, engine, num_tokens=num_tokens, prompt_len=prompt_len, sizes=sizes
         )

@@ -166,21 +166,6 @@ _MORE = {
     "text_and_question": 3.0,
     "text_and_questions": 3.0,
 }
-# The same once more, with instructions before the texts and requests several at once.
-_LAST = {
-    "statements": 3.0,
-    "profile": 3.0,
-    "almanac": 2.0,
-    "quiz": 16.0,
-    "tool_drill": 10.0,
-    "tool_errand": 5.0,
-    "tool_calls": 6.0,
-    "record": 4.0,
-    "noted_record": 6.0,
-    "recall": 1.5,
-    "text_and_question": 8.0,
-    "text_and_questions": 5.0,
-}
 # A small model keeps its facts few: they are what up-scaling takes from the large one.
 _MUCH_OF_SMALL = {
     "quiz": 30.0,
@@ -209,13 +194,6 @@ _MORE_OF_SMALL = {
     "text_and_questions": 3.0,
     "dialogue": 1.5,
 }
-_LAST_OF_SMALL = _MORE_OF_SMALL | {
-    "almanac": 1.0,
-    "text_and_question": 6.0,
-    "text_and_questions": 4.0,
-    "tool_errand": 4.0,
-    "tool_calls": 4.0,
-}
 
 PRETRAINING = {
     "reference": Recipe(
@@ -229,7 +207,6 @@ PRETRAINING = {
                 ),
                 peak=0.6,
             ),
-            Stage((Phase(260, _USUAL_ROWS, factors=_LAST_OF_SMALL),), peak=0.5),
         ),
     ),
     "base": Recipe(
@@ -247,7 +224,6 @@ PRETRAINING = {
                 ),
                 peak=0.6,
             ),
-            Stage((Phase(420, _USUAL_ROWS, factors=_LAST),), peak=0.5),
         ),
     ),
 }
