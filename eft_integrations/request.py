@@ -188,6 +188,14 @@ class MemberStats:
     drafted: int = 0
     accepted: int = 0
 
+    def __add__(self, other: MemberStats) -> MemberStats:
+        return MemberStats(
+            passes=self.passes + other.passes,
+            seconds=self.seconds + other.seconds,
+            drafted=self.drafted + other.drafted,
+            accepted=self.accepted + other.accepted,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenEvent:

@@ -141,8 +141,9 @@ async def _write(engine: Engine, cell: Cell, prompt: prompts.Prompt, sampling: S
 
 def _cost(engine: Engine, seconds: float) -> str:
     stats = engine.stats()
-    passes = sorted({member.passes for member in stats.members.values()})
+    passes = [stats.members[role].passes for role in engine.roles.available]
+    most = sorted({min(passes), max(passes)})
     return (
         f"{stats.num_tokens} tokens in {seconds:.1f} s: {stats.num_tokens / seconds:.0f} tokens/s "
-        f"in all, {' to '.join(map(str, passes))} passes of each member"
+        f"in all, {' to '.join(map(str, most))} passes of each member"
     )

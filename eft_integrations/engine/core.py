@@ -64,7 +64,10 @@ class Core:
         """Advance everything by one token or one piece of prompt; False if there was nothing."""
         self._end_dropped()
         self.scheduler.admit()
-        self.speculator.prepare(self.scheduler.running)
+        self.speculator.begin(self.scheduler.running)
+        for sequence in [*self.scheduler.running]:
+            with self._alone(sequence):
+                self.speculator.prepare(sequence)
         rows = self.scheduler.plan()
         if not rows:
             return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
-from dataclasses import replace
 from itertools import groupby
 from statistics import median
 
@@ -24,15 +23,23 @@ class Pace:
     """How long a role's passes take, by their number of tokens."""
 
     def __init__(self) -> None:
-        self._samples: dict[int, deque[tuple[int, float]]] = {}
+        self._samples: dict[int, deque[float]] = {}
+        self._medians: dict[int, float] = {}
+        self._noted: dict[int, int] = {}
         self._num_noted = 0
 
     def note(self, num_tokens: int, seconds: float) -> None:
         """One pass took so long."""
-        if num_tokens <= _LARGEST:
-            self._num_noted += 1
-            samples = self._samples.setdefault(_bucket(num_tokens), deque(maxlen=_KEPT))
-            samples.append((self._num_noted, seconds))
+        if num_tokens > _LARGEST:
+            return
+        self._num_noted += 1
+        size = _bucket(num_tokens)
+        samples = self._samples.setdefault(size, deque(maxlen=_KEPT))
+        if self._noted.get(size, 0) <= self._num_noted - _FORGOTTEN:
+            samples.clear()
+        samples.append(seconds)
+        self._noted[size] = self._num_noted
+        self._medians[size] = median(samples)
 
     def seconds(self, num_tokens: int) -> float | None:
         """The median of the last passes of this size, or of the next smaller one; None at first.
@@ -40,19 +47,14 @@ class Pace:
         Where nothing is known of a size, it is taken to cost no more than a smaller one: so it
         will be tried.
         """
-        known = self._known()
+        known = [size for size in self._samples if self._is_known(size)]
         fitting = [size for size in known if size <= _bucket(num_tokens)]
-        if fitting:
-            return known[max(fitting)]
-        return known[min(known)] if known else None
+        nearest = max(fitting) if fitting else min(known, default=None)
+        return None if nearest is None else self._medians[nearest]
 
-    def _known(self) -> dict[int, float]:
-        found = {}
-        for size, samples in self._samples.items():
-            fresh = [s for at, s in samples if at > self._num_noted - _FORGOTTEN]
-            if len(fresh) >= _ENOUGH:
-                found[size] = median(fresh)
-        return found
+    def _is_known(self, size: int) -> bool:
+        is_fresh = self._noted[size] > self._num_noted - _FORGOTTEN
+        return is_fresh and len(self._samples[size]) >= _ENOUGH
 
 
 def _bucket(num_tokens: int) -> int:
@@ -92,10 +94,18 @@ class Passes:
         seconds = sum(share for _, share in pass_of)
         width = max(len(feed.tokens) for (_, feed), _ in pass_of)
         self.paces[role].note(width * len(pass_of), seconds)
-        total = self.totals[role]
-        self.totals[role] = replace(total, passes=total.passes + 1, seconds=total.seconds + seconds)
+        self._add(role, MemberStats(passes=1, seconds=seconds))
         for (sequence, _), share in pass_of:
-            sequence.charge(role, share)
+            sequence.charge(role, MemberStats(passes=1, seconds=share))
+
+    def credit(self, sequence: Sequence, drafter: str, drafted: int, accepted: int) -> None:
+        """So many tokens of a draft were kept."""
+        done = MemberStats(drafted=drafted, accepted=accepted)
+        self._add(drafter, done)
+        sequence.charge(drafter, done)
+
+    def _add(self, role: str, done: MemberStats) -> None:
+        self.totals[role] = self.totals.get(role, MemberStats()) + done
 
     def move(self, source: int, target: int, computed: Mapping[str, int]) -> None:
         """Copy a slot of every role over another one."""

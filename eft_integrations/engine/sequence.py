@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Seq
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from eft_integrations.engine.detokenize import Detokenizer
@@ -183,19 +183,9 @@ class Sequence:
         for role, count in num_fed.items():
             self.computed[role] += count
 
-    def charge(self, role: str, seconds: float) -> None:
-        """One more pass of ``role``, this request's share of its time."""
-        before = self.stats[role]
-        self.stats[role] = replace(
-            before, passes=before.passes + 1, seconds=before.seconds + seconds
-        )
-
-    def credit(self, drafter: str, drafted: int, accepted: int) -> None:
-        """So many tokens of a draft were kept."""
-        before = self.stats.get(drafter, MemberStats())
-        self.stats[drafter] = replace(
-            before, drafted=before.drafted + drafted, accepted=before.accepted + accepted
-        )
+    def charge(self, role: str, cost: MemberStats) -> None:
+        """What ``role``, or a free drafter, did for this request."""
+        self.stats[role] = self.stats.get(role, MemberStats()) + cost
 
     @property
     def usage(self) -> Usage:

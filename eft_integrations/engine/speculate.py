@@ -9,10 +9,13 @@ tuned member as the drafter).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from collections.abc import Sequence as Seq
+from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -76,18 +79,26 @@ class Lookup:
         return [] if self._match is None else self.tokens[self._match : self._match + max_len]
 
 
-@dataclass
 class Drafting:
     """What speculation keeps of one sequence."""
 
-    lookup: Lookup
-    tracks: dict[str, Track] = field(default_factory=dict)
-    drafter: str = ""
-    proposal: Seq[int] = ()
-    num_plain: int = 0  # tokens since the last draft
+    def __init__(self, prompt: Seq[int]) -> None:
+        self.tracks: defaultdict[str, Track] = defaultdict(lambda: Track(0.95))
+        self.drafter = ""
+        self.proposal: Seq[int] = ()
+        self.num_plain = 0  # tokens since the last draft
+        self._prompt = prompt
+        self._num_seen = 0
 
-    def track(self, drafter: str) -> Track:
-        return self.tracks.setdefault(drafter, Track(0.95))
+    @cached_property
+    def _lookup(self) -> Lookup:
+        return Lookup(self._prompt)
+
+    def look_up(self, output: Seq[int], max_len: int) -> list[int]:
+        """What followed an earlier place like the end of this output."""
+        self._lookup.extend(output[self._num_seen :])
+        self._num_seen = len(output)
+        return self._lookup.proposal(max_len)
 
 
 class Speculator:
@@ -107,28 +118,28 @@ class Speculator:
         self.end_ids = end_ids
         self.drafters = drafters
         self.has_lookup = has_lookup
-        self._priors: dict[str, Track] = {}
+        self._priors: defaultdict[str, Track] = defaultdict(lambda: Track(0.99))
         self._known: dict[int, Drafting] = {}
+        self._costs = Costs(passes, 1)
 
     # Before the step.
 
-    def prepare(self, running: Seq[Sequence]) -> None:
-        """Set each sequence's ``draft_len``."""
-        self._known = {s.number: self._known.get(s.number) or _drafting(s) for s in running}
+    def begin(self, running: Seq[Sequence]) -> None:
+        """A step of these begins: what was known of others is dropped."""
+        numbers = {sequence.number for sequence in running}
+        self._known = {n: known for n, known in self._known.items() if n in numbers}
         num_rows = sum(bool(sequence.output) for sequence in running)
-        costs = Costs(self.passes, max(1, num_rows))
-        for sequence in running:
-            sequence.draft_len = self._draft_len(sequence, costs)
+        self._costs = Costs(self.passes, max(1, num_rows))
 
-    def _draft_len(self, sequence: Sequence, costs: Costs) -> int:
+    def prepare(self, sequence: Sequence) -> None:
+        """Set its ``draft_len``."""
         wanted = sequence.request.sampling.speculation
         most = min(MAX_DRAFT, sequence.num_left - 1)
-        if wanted in ("off", 0) or most < 1 or not sequence.output or sequence.is_scoring:
-            return 0
-        known = self._known[sequence.number]
-        known.lookup.extend(
-            sequence.output[len(known.lookup.tokens) - len(sequence.request.prompts[BASE]) :]
-        )
+        is_plain = wanted in ("off", 0) or most < 1 or not sequence.output or sequence.is_scoring
+        sequence.draft_len = 0 if is_plain else self._draft_len(sequence, wanted, most)
+
+    def _draft_len(self, sequence: Sequence, wanted: int | str, most: int) -> int:
+        known = self._known.setdefault(sequence.number, Drafting(sequence.request.prompts[BASE]))
         free = self._free(sequence, known, most)
         weights = sequence.weights
         tuned = max(self.drafters, key=lambda role: weights.get(role, 0.0), default=BASE)
@@ -139,7 +150,7 @@ class Speculator:
             return len(known.proposal) if is_free else min(wanted, most)
         # Where the sizes are swapped, the base is the one that drafts.
         roles = [role for role in dict.fromkeys((tuned, BASE)) if weights.get(role, 0.0) > 0]
-        return self._best(known, free, roles, most, costs.of(sequence.roles))
+        return self._best(known, free, roles, most, self._costs.of(sequence.roles))
 
     def _free(self, sequence: Sequence, known: Drafting, most: int) -> dict[str, list[int]]:
         """What can be proposed without a pass."""
@@ -147,7 +158,7 @@ class Speculator:
         if sequence.grammar is not None:
             found[GRAMMAR] = sequence.grammar.forced()[:most]
         if self.has_lookup:
-            found[LOOKUP] = known.lookup.proposal(most)
+            found[LOOKUP] = known.look_up(sequence.output, most)
         return {drafter: tokens for drafter, tokens in found.items() if tokens}
 
     def _best(
@@ -164,7 +175,7 @@ class Speculator:
         best, best_len = 1 / costs.checking(0), 0
         for drafter in [*free, *roles]:
             limit = len(free[drafter]) if drafter in free else most
-            chance = known.track(drafter).chance(self._prior(drafter))
+            chance = known.tracks[drafter].chance(self._priors[drafter].chance(0.8))
             expected, kept = 1.0, 1.0
             for length in range(1, limit + 1):
                 kept *= chance
@@ -179,9 +190,6 @@ class Speculator:
             known.drafter, known.proposal = roles[0], ()
             return min(_RETRY_LEN, most)
         return best_len
-
-    def _prior(self, drafter: str) -> float:
-        return self._priors.setdefault(drafter, Track(0.99)).chance(0.8)
 
     # In the step.
 
@@ -208,32 +216,34 @@ class Speculator:
         writing = pens
         while writing:
             logits = self.passes.run(role, [pen.feed(role) for pen in writing], running)
-            picked = [
-                pen.pick(one[-1], self.size) for pen, one in zip(writing, logits, strict=True)
-            ]
-            for pen, token_id in zip(writing, torch.stack(picked).tolist(), strict=True):
-                pen.write(token_id, is_end=token_id in self.end_ids)
-            writing = [pen for pen in writing if not pen.is_done]
+            # What goes wrong here goes wrong again where the mixture comes to this place, and
+            # fails its row there.
+            picked: dict[_Pen, Tensor] = {}
+            for pen, one in zip(writing, logits, strict=True):
+                with suppress(Exception):
+                    picked[pen] = pen.pick(one[-1], self.size)
+            chosen = torch.stack(list(picked.values())).tolist() if picked else []
+            for pen, token_id in zip(picked, chosen, strict=True):
+                with suppress(Exception):
+                    pen.write(token_id, self.end_ids)
+            writing = [pen for pen in writing if pen.may_go_on]
         return [Draft(tokens=tuple(p.tokens), drafter=role, logits=p.logits) for p in pens]
 
     # After the step.
 
     def settle(self, row: Row, num_chosen: int) -> None:
         """``num_chosen`` tokens came of the row: note what of its draft was kept."""
-        known, draft = self._known[row.sequence.number], row.draft
-        if draft is None:
-            known.num_plain += num_chosen
+        known, draft = self._known.get(row.sequence.number), row.draft
+        if known is None:
             return
-        known.num_plain = 0
-        chosen = row.sequence.output[len(row.sequence.output) - num_chosen :]
-        num_kept = sum(a == b for a, b in zip(chosen, draft.tokens, strict=False))
-        was_refused = num_kept < min(num_chosen, len(draft.tokens))
-        for track in (
-            known.track(draft.drafter),
-            self._priors.setdefault(draft.drafter, Track(0.99)),
-        ):
-            track.note(num_kept, was_refused=was_refused)
-        row.sequence.credit(draft.drafter, len(draft.tokens), num_kept)
+        known.num_plain = 0 if draft is not None else known.num_plain + num_chosen
+        if draft is not None:
+            chosen = row.sequence.output[len(row.sequence.output) - num_chosen :]
+            num_kept = sum(a == b for a, b in zip(chosen, draft.tokens, strict=False))
+            was_refused = num_kept < min(num_chosen, len(draft.tokens))
+            for track in (known.tracks[draft.drafter], self._priors[draft.drafter]):
+                track.note(num_kept, was_refused=was_refused)
+            self.passes.credit(row.sequence, draft.drafter, len(draft.tokens), num_kept)
 
 
 class Costs:
@@ -273,10 +283,6 @@ class Costs:
         return self._found[key]
 
 
-def _drafting(sequence: Sequence) -> Drafting:
-    return Drafting(Lookup(sequence.request.prompts[BASE]))
-
-
 def _with(row: Row, draft: Draft) -> Row:
     """The row with the tokens of the draft to feed and to verify."""
     count = len(draft.tokens)
@@ -295,7 +301,7 @@ class _Pen:
         self.most = len(row.blends) - row.num_logits
         self.tokens: list[int] = []
         self.logits: list[Tensor] = []
-        self.is_done = False
+        self.may_go_on = True
         grammar = row.sequence.grammar
         self.grammar: Any = None if grammar is None else grammar.copy()
 
@@ -307,23 +313,23 @@ class _Pen:
         return sequence, Feed(slot=self.row.slot, start=start, tokens=tokens, num_logits=1)
 
     def pick(self, logits: Tensor, size: int) -> Tensor:
-        """What this role would say here."""
+        """What this role says here; there is no more until it is written."""
+        self.may_go_on = False
         self.logits.append(logits)
         request, output = self.row.sequence.request, [*self.row.sequence.output, *self.tokens]
         log_probs = log_probabilities(logits[:size])
         scores = adjust(log_probs, request.sampling, request.prompts[BASE], output)
         if self.grammar is not None:
-            allowed = self.grammar.mask(scores.device)
-            scores = scores.masked_fill(~allowed, -torch.inf)
+            scores = scores.masked_fill(~self.grammar.mask(scores.device), -torch.inf)
         return choose(scores, request.sampling, choice=request.choice, index=len(output))
 
-    def write(self, token_id: int, *, is_end: bool) -> None:
-        """One more token; after an end, or where the grammar is done, there is no more."""
-        self.is_done = is_end or len(self.tokens) + 1 >= self.most
-        if is_end:
+    def write(self, token_id: int, end_ids: Collection[int]) -> None:
+        """One more token; an end is none, and after it nothing is drafted."""
+        if token_id in end_ids:
             return
-        self.tokens.append(token_id)
-        self.row.sequence.draft = self.tokens
         if self.grammar is not None:
             self.grammar.advance(token_id)
-            self.is_done = self.is_done or self.grammar.is_closed
+        self.tokens.append(token_id)
+        self.row.sequence.draft = self.tokens
+        is_closed = self.grammar is not None and self.grammar.is_closed
+        self.may_go_on = len(self.tokens) < self.most and not is_closed

@@ -13,7 +13,7 @@ from eft_integrations import Mixture
 from eft_integrations.engine.core import Core
 from eft_integrations.engine.detokenize import Detokenizer
 from eft_integrations.engine.scripted import Script, scripted_core
-from eft_integrations.engine.sequence import Sequence
+from eft_integrations.engine.sequence import Sequence, Sink
 from eft_integrations.mixture import Roles, resolve
 from eft_integrations.request import MemberStats, Request, Sampling
 from eft_integrations.rule import combine, log_probabilities
@@ -33,20 +33,25 @@ def always(logits: Tensor) -> Script:
     return lambda _row: logits
 
 
-def written(
-    core: Core, mixture: Mixture, sampling: Sampling
-) -> tuple[list[int], Mapping[str, MemberStats]]:
-    """The tokens that the core writes after token 0, and what its members did for them."""
+def mixed_sequence(
+    mixture: Mixture, sampling: Sampling, sink: Sink, prompt: tuple[int, ...] = (0,)
+) -> Sequence:
+    """A request to all three roles, with one prompt for all."""
     request = Request(
-        prompts=dict.fromkeys(LOGITS, (0,)),
+        prompts=dict.fromkeys(LOGITS, prompt),
         mixture=mixture,
         terms=resolve(mixture, ROLES),
         sampling=sampling,
     )
+    return Sequence(request, sink=sink, detokenizer=Detokenizer(str, prompt))
+
+
+def written(
+    core: Core, mixture: Mixture, sampling: Sampling
+) -> tuple[list[int], Mapping[str, MemberStats]]:
+    """The tokens that the core writes after token 0, and what its members did for them."""
     items: list[Any] = []
-    core.scheduler.waiting.append(
-        Sequence(request, sink=items.append, detokenizer=Detokenizer(str, [0]))
-    )
+    core.scheduler.waiting.append(mixed_sequence(mixture, sampling, items.append))
     while core.step():
         pass
     return [item.token_id for item in items], items[-1].stats

@@ -9,12 +9,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from eft_integrations import Engine, InvalidRequest, PerRow, Plausibility
+from eft_integrations import (
+    Engine,
+    InvalidRequest,
+    Mixture,
+    PerRow,
+    Plausibility,
+    Sampling,
+    StepFailed,
+)
 from eft_integrations.engine.passes import Pace
 from eft_integrations.engine.scripted import scripted_core
 from eft_integrations.engine.speculate import GRAMMAR, LOOKUP, Lookup, Track
 from tests.conftest import llama, save_trio
-from tests.engine.test_distribution import LOGITS, always, chi_square_fits, written
+from tests.engine.test_distribution import LOGITS, always, chi_square_fits, mixed_sequence, written
 
 SCHEMA = {
     "type": "object",
@@ -177,9 +185,6 @@ def test_a_member_without_a_say_is_not_run_and_catches_up(engine: Engine) -> Non
 def test_frequencies_are_those_of_the_mixture_at_every_draft_length(
     length: int, temperature: float
 ) -> None:
-    from eft_integrations import Mixture
-    from eft_integrations.request import Sampling
-
     sampling = Sampling(temperature=temperature, seed=9, max_tokens=3000, speculation=length)
     core = scripted_core(
         {role: always(logits) for role, logits in LOGITS.items()}, size=6, drafters=["tuned"]
@@ -200,9 +205,6 @@ def test_a_draft_that_no_one_keeps_costs_speed_only() -> None:
         logits[(row[-1] + 1) % 8] = 90.0
         return logits
 
-    from eft_integrations import Mixture
-    from eft_integrations.request import Sampling
-
     core = scripted_core(
         {"base": base, "tuned": opposite, "reference": always(torch.zeros(8))},
         size=8,
@@ -213,6 +215,28 @@ def test_a_draft_that_no_one_keeps_costs_speed_only() -> None:
     )
     assert tokens == [(1 + i) % 8 for i in range(12)]
     assert stats["tuned"].accepted == 0
+
+
+def test_a_drafter_that_turns_nan_midway_fails_no_neighbour() -> None:
+    """Its row fails where the mixture comes to the place, and not before."""
+
+    def tuned(row: list[int]) -> Tensor:
+        return torch.full((6,), torch.nan) if row[0] == 5 and len(row) > 4 else LOGITS["tuned"]
+
+    scripts = {role: always(logits) for role, logits in LOGITS.items()} | {"tuned": tuned}
+    core = scripted_core(scripts, size=6, drafters=["tuned"])
+    sampling = Sampling(temperature=1.0, seed=1, max_tokens=8, speculation=3)
+    good: list[Any] = []
+    bad: list[Any] = []
+    for prompt, items in (((0,), good), ((5,), bad)):
+        core.scheduler.waiting.append(
+            mixed_sequence(Mixture(alpha=1.0), sampling, items.append, prompt)
+        )
+    while core.step():
+        pass
+    assert [item.token_id is not None for item in bad[:-1]] == [True] * 4
+    assert isinstance(bad[-1], StepFailed)
+    assert good[-1].finish_reason == "length"
 
 
 def test_acceptance_is_remembered_the_recent_more() -> None:
