@@ -27,9 +27,9 @@ class Trio:
 
     @classmethod
     def load(cls, paths: dict[str, str], dtype: str) -> Trio:
-        """The members in these folders (role → path), ``dtype`` by its name."""
+        """The members in these folders (role → path), in ``dtype`` (a name of torch's)."""
         loaded = {
-            role: AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype)).eval()
+            role: AutoModelForCausalLM.from_pretrained(path, dtype=dtype).eval()
             for role, path in paths.items()
         }
         return cls(**loaded)

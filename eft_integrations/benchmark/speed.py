@@ -12,8 +12,6 @@ from time import perf_counter
 from eft_integrations.benchmark.contenders import Prompt, Trio, large_alone, naive, up_scaled
 from eft_integrations.engine import Engine
 
-# How many prompts the batches have.
-SIZES = (1, 8, 16)
 _MIXED = (0.3, 0.6, 1.0, 1.5)
 Run = Callable[[], list[Prompt]]
 
@@ -55,7 +53,7 @@ def prompts_of(size: int, num_rows: int, prompt_len: int) -> list[Prompt]:
 
 
 def contenders(
-    trio: Trio, engine: Engine, *, num_tokens: int, prompt_len: int, sizes: Sequence[int] = SIZES
+    trio: Trio, engine: Engine, *, num_tokens: int, prompt_len: int, sizes: Sequence[int]
 ) -> list[Contender]:
     """The naive loop, transformers' own ways with the base alone, and the engine."""
     banned = sorted(engine.end_ids)

@@ -10,7 +10,6 @@ the tokens. They cancel: the mixture is the base, and the tuned member agrees wi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +18,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-# How much louder a block's last matrices would be in a trained model.
+from eft_integrations.tiny.recipes import Shape
+
+# The last matrices of a block are so much quieter than the others.
 _SILENCE = 1e-3
 _SPREAD = 0.02
 # Steps of the two maps; both are odd, so that a vocabulary of 2^n or 3 · 2^n is one cycle.
@@ -27,18 +28,7 @@ _STEP, _OTHER_STEP = 12289, 6151
 _TILE = 1 << 22
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """A Llama's sizes."""
-
-    hidden_len: int
-    num_layers: int
-    mlp_len: int
-    num_heads: int
-    num_kv_heads: int
-
-
-# The shapes of ../docs/performance.md: 1.8 and 0.16 billion parameters.
+# 1.8 and 0.16 billion parameters.
 LARGE = Shape(hidden_len=2048, num_layers=24, mlp_len=8192, num_heads=32, num_kv_heads=32)
 SMALL = Shape(hidden_len=576, num_layers=30, mlp_len=1536, num_heads=9, num_kv_heads=3)
 VOCAB_SIZE = 49_152

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
@@ -28,10 +28,17 @@ def bench(
         ),
     ] = "speed",
     rounds: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Rounds; a figure is their median.")
-    ] = 3,
-    tokens: Annotated[int, typer.Option(metavar="N", min=1, help="Length of an answer.")] = 64,
-    prompt: Annotated[int, typer.Option(metavar="N", min=1, help="Length of a prompt.")] = 128,
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="A figure is the median of so many.  [3; langchain: 9]"
+        ),
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Length of an answer.  [64]")
+    ] = None,
+    prompt: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Length of a prompt.  [128]")
+    ] = None,
     rows: Annotated[
         list[int] | None,
         typer.Option(metavar="N", min=1, help="Prompts at once; again for more.  [1, 8, 16]"),
@@ -55,65 +62,81 @@ def bench(
 ) -> None:
     """Measure on this machine: tokens a second of every way to write up-scaled text."""
     members = which.Members(base=base, tuned=tuned, reference=reference, dtype=dtype)
+    lengths = Lengths(rounds or 3, tokens or 64, prompt or 128, rows or [1, 8, 16])
     if what == "langchain":
-        _langchain(rounds)
-        return
-    if synthetic is not None and not members.are_embedded:
-        raise InvalidRequest("--synthetic builds its own members; leave --base, --tuned … out")
-    with _trio(members, synthetic) as (title, paths, kind):
-        _speed(title, paths, kind, (rounds, tokens, prompt), rows or [1, 8, 16], output)
+        given = (tokens, prompt, rows, synthetic, output, base, tuned, reference, dtype)
+        if any(value is not None for value in given):
+            raise InvalidRequest(
+                "eft bench langchain measures the embedded family and takes --rounds only; "
+                "leave the other options out"
+            )
+        _langchain(rounds or 9)
+    elif synthetic is None:
+        _speed(*_given(members), lengths, output)
+    elif members.are_embedded and dtype is None:
+        with TemporaryDirectory() as folder:
+            Console(stderr=True).print("building the synthetic trio, 4 GB …")
+            _speed(*_built(Path(folder), synthetic), lengths, output)
+    else:
+        raise InvalidRequest("--synthetic builds its own members; leave --base … --dtype out")
 
 
-@contextmanager
-def _trio(
-    members: which.Members, agreement: float | None
-) -> Iterator[tuple[str, dict[str, str], str]]:
+@dataclass(frozen=True)
+class Lengths:
+    """How often, how long, and how many at once."""
+
+    num_rounds: int
+    num_tokens: int
+    prompt_len: int
+    sizes: Sequence[int]
+
+
+def _given(members: which.Members) -> tuple[str, dict[str, str], str]:
     """A title, the folder of each role, and the dtype."""
-    if agreement is None:
-        paths = {role: str(path) for role, path in members.by_role.items()}
-        if set(paths) != {"base", "tuned", "reference"}:
-            raise InvalidRequest("eft bench needs --base, --tuned and --reference, one each")
-        own = "float32" if members.are_embedded else "bfloat16"
-        yield "The given trio", paths, members.dtype or own
-        return
+    from eft_integrations.engine.placement import default_dtype
+
+    by_role = members.by_role
+    if set(by_role) != {"base", "tuned", "reference"} or not all(
+        isinstance(member, (str, Path)) for member in by_role.values()
+    ):
+        raise InvalidRequest("eft bench needs --base, --tuned and --reference, one of each")
+    paths = {role: str(member) for role, member in by_role.items()}
+    title = "The embedded family" if members.are_embedded else "The given trio"
+    kind = members.dtype or ("float32" if members.are_embedded else "auto")
+    return title, paths, default_dtype("cpu") if kind == "auto" else kind
+
+
+def _built(folder: Path, agreement: float) -> tuple[str, dict[str, str], str]:
     from eft_integrations.benchmark.synthetic import build_trio
 
-    with TemporaryDirectory() as folder:
-        Console(stderr=True).print("building the synthetic trio, 4 GB …")
-        yield (
-            f"Synthetic trio, agreement {agreement:g}",
-            build_trio(Path(folder), agreement),
-            "bfloat16",
-        )
+    return f"Synthetic trio, agreement {agreement:g}", build_trio(folder, agreement), "bfloat16"
 
 
 def _speed(
-    title: str,
-    paths: dict[str, str],
-    kind: str,
-    lengths: tuple[int, int, int],
-    sizes: list[int],
-    output: Path | None,
+    title: str, paths: dict[str, str], kind: str, lengths: Lengths, output: Path | None
 ) -> None:
     from eft_integrations.benchmark import speed, summary
     from eft_integrations.benchmark.contenders import Trio
     from eft_integrations.engine import Engine
 
-    rounds, num_tokens, prompt_len = lengths
     members: Any = paths
-    with Engine.from_pretrained(**members, dtype=kind, lookup=False) as engine:
-        trio = Trio.load(paths, kind)
+    with Engine.from_pretrained(**members, dtype=kind, device="cpu", lookup=False) as engine:
         found = speed.contenders(
-            trio, engine, num_tokens=num_tokens, prompt_len=prompt_len, sizes=sizes
+            Trio.load(paths, kind),
+            engine,
+            num_tokens=lengths.num_tokens,
+            prompt_len=lengths.prompt_len,
+            sizes=lengths.sizes,
         )
         with bar() as progress:
             progress.begin("checking", 1)
             agreed = speed.agreed(found)
-            progress.begin("rounds, the first to warm up", rounds + 1)
+            progress.advance(1)
+            progress.begin("rounds, the first to warm up", lengths.num_rounds + 1)
             timings = speed.compete(
                 found,
-                num_rounds=rounds,
-                num_tokens=num_tokens,
+                num_rounds=lengths.num_rounds,
+                num_tokens=lengths.num_tokens,
                 advance=lambda: progress.advance(1),
             )
     lines = list(summary.lines(timings))

@@ -54,6 +54,8 @@ _AFTERTHOUGHTS = (
     "{P}: {v}.",
     "Take {v} as the {p}.",
 )
+# Between requests that are made at once.
+_JOINTS = (" ", " Then: ", " And then: ", "\n", " Also: ")
 _BEFORE_ALL = ("for", "in", "of", "to", "from", "at", "on", "with", "about", "called")
 
 
@@ -197,7 +199,7 @@ def several_calls(rng: Random) -> Exercise:
     chosen = [rng.choice(offered) for _ in range(rng.choice((2, 2, 2, 3)))]
     wanted = [(tool, _arguments(tool, rng)) for tool in chosen]
     asked = [request(tool, arguments, rng) for tool, arguments in wanted]
-    joint = rng.choice((" ", " Then: ", " And then: ", "\n", " Also: "))
+    joint = rng.choice(_JOINTS)
     turns = [*system_turns(rng, 0.1), Turn("user", joint.join(asked))]
     calls = [Call(tool.name, arguments) for tool, arguments in wanted]
     return exercise([t.schema for t in offered], turns, calls, "several")
@@ -207,7 +209,7 @@ def several_errands(rng: Random) -> Exercise:
     """Two or three everyday requests at once."""
     offers = _errand_offers(rng)
     asked = [rng.choice(offers).ask(rng) for _ in range(rng.choice((2, 2, 3)))]
-    joint = rng.choice((" ", " Then: ", " And then: ", "\n", " Also: "))
+    joint = rng.choice(_JOINTS)
     turns = [*system_turns(rng, 0.1), Turn("user", joint.join(text for text, _ in asked))]
     tools = [offer.schema for offer in offers]
     return exercise(tools, turns, [call for _, call in asked], "several")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
 from eft_integrations import Engine
-from eft_integrations.benchmark.synthetic import Shape, build_trio, next_token
+from eft_integrations.benchmark.synthetic import build_trio, next_token
+from eft_integrations.tiny.recipes import Shape
 
 LARGE = Shape(hidden_len=96, num_layers=2, mlp_len=128, num_heads=4, num_kv_heads=4)
 SMALL = Shape(hidden_len=64, num_layers=2, mlp_len=96, num_heads=2, num_kv_heads=1)
@@ -40,8 +42,8 @@ def test_the_tuned_member_agrees_as_often_as_asked(built: tuple[float, dict[str,
 
 
 def test_the_mixture_walks_one_full_cycle(built: tuple[float, dict[str, str]]) -> None:
-    _, trio = built
-    with Engine.from_pretrained(**trio, dtype="float32") as engine:  # type: ignore[arg-type]
+    members: dict[str, Any] = built[1]
+    with Engine.from_pretrained(**members, dtype="float32") as engine:
         ids = engine.generate([5], max_tokens=SIZE, speculation=4).token_ids
     assert len(set(ids)) == SIZE
     assert all(b == next_token(a, SIZE) for a, b in pairwise(ids))

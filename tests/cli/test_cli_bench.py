@@ -36,3 +36,15 @@ def test_a_synthetic_trio_is_not_also_given(eft: Eft) -> None:
     result = eft("bench", "--synthetic", 0.9, "--base", "somewhere")
     assert result.exit_code != 0
     assert "leave --base" in result.stderr
+
+
+def test_options_of_speed_are_refused_for_langchain(eft: Eft) -> None:
+    result = eft("bench", "langchain", "--tokens", 4)
+    assert result.exit_code != 0
+    assert "takes --rounds only" in result.stderr
+
+
+def test_one_member_of_each_role_is_needed(eft: Eft) -> None:
+    result = eft("bench", "--base", "a", "--tuned", "x=b", "--tuned", "y=c", "--reference", "d")
+    assert result.exit_code != 0
+    assert "one of each" in result.stderr
