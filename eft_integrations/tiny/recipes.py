@@ -166,6 +166,32 @@ _MORE = {
     "text_and_question": 3.0,
     "text_and_questions": 3.0,
 }
+# Once more, with facts and conversation beside the texts and tools, which had pushed them aside.
+_ROUND = {
+    "quiz": 35.0,
+    "tool_drill": 22.0,
+    "tool_errand": 14.0,
+    "tool_call": 4.0,
+    "tool_calls": 8.0,
+    "record": 10.0,
+    "noted_record": 10.0,
+    "text_and_question": 16.0,
+    "text_and_questions": 10.0,
+    "recall": 3.0,
+    "statements": 4.0,
+    "profile": 4.0,
+    "almanac": 4.0,
+    "dialogue": 2.0,
+    "follow_up": 3.0,
+}
+_ROUNDED = _MORE | {
+    "text_and_question": 5.0,
+    "tool_calls": 4.0,
+    "tool_unneeded": 2.0,
+    "dialogue": 2.0,
+    "follow_up": 3.0,
+    "briefly": 3.0,
+}
 # A small model keeps its facts few: they are what up-scaling takes from the large one.
 _MUCH_OF_SMALL = {
     "quiz": 30.0,
@@ -223,6 +249,13 @@ PRETRAINING = {
                     Phase(400, _USUAL_ROWS, factors=_MORE),
                 ),
                 peak=0.6,
+            ),
+            Stage(
+                (
+                    Phase(1000, (256, 512, 512), factors=_ROUND),
+                    Phase(500, _USUAL_ROWS, factors=_ROUNDED),
+                ),
+                peak=0.4,
             ),
         ),
     ),

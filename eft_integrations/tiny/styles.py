@@ -8,7 +8,7 @@ all facts: every other style asks, answers or pairs, and so stays away from held
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from random import Random
 
@@ -156,8 +156,10 @@ def dialogue(rng: Random) -> str:
 
 @style(0.025)
 def follow_up(rng: Random) -> str:
-    """A question that leans on the one before."""
-    return spoken([talk.followed_up(*pair(askable, rng), rng)], rng)
+    """A question, and one that leans on it."""
+    first, second = pair(askable, rng)
+    leaning = talk.followed_up(first, second, rng)
+    return spoken([talk.asked(first, rng), replace(leaning, turns=leaning.turns[-1:])], rng)
 
 
 @style(0.025)
