@@ -180,13 +180,15 @@ class MemberStats:
     """What one role cost one generation: forward passes it sat in, and its share of their time.
 
     A pass of k rows that takes t seconds counts t/k for each row. ``drafted`` tokens were proposed
-    by this role, and ``accepted`` of them were what the mixture chose.
+    by this role, and ``accepted`` of them were what the mixture chose. ``reused`` tokens of prompts
+    were in the cache already.
     """
 
     passes: int = 0
     seconds: float = 0.0
     drafted: int = 0
     accepted: int = 0
+    reused: int = 0
 
     def __add__(self, other: MemberStats) -> MemberStats:
         return MemberStats(
@@ -194,6 +196,7 @@ class MemberStats:
             seconds=self.seconds + other.seconds,
             drafted=self.drafted + other.drafted,
             accepted=self.accepted + other.accepted,
+            reused=self.reused + other.reused,
         )
 
 

@@ -27,6 +27,7 @@ _SIZES = (
     "kv_memory",
     "max_queue",
     "prefill_chunk",
+    "prefix_memory",
     "lookup",
     "mixture",
 )
@@ -53,6 +54,7 @@ class EngineFields(BaseModel):
     kv_memory: int | None = None
     max_queue: int | None = None
     prefill_chunk: int | None = None
+    prefix_memory: int | None = None
     lookup: bool | None = None
     mixture: Mixture | None = None
     model: str | None = None

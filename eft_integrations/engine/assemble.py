@@ -32,6 +32,20 @@ _MAX_LOGITS = 2**25
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Bytes of all caches, those of them that keep texts which ended, and bytes of a token."""
+
+    kv_limit: int
+    prefix_bytes: int
+    per_token: int
+
+    @property
+    def max_cells(self) -> int:
+        """Tokens that running texts may hold together."""
+        return (self.kv_limit - self.prefix_bytes) // self.per_token
+
+
+@dataclass(frozen=True)
 class Assembly:
     """The parts of an engine, put together."""
 
@@ -61,13 +75,17 @@ def assemble(config: EngineConfig) -> Assembly:
     context_len = _context_len(members, config.max_context)
     kv_limit = config.kv_memory or _free_memory(members) // 2
     per_token = sum(member.kv_bytes_per_token for member in members.values())
-    max_cells = kv_limit // per_token
-    if max_cells < BLOCK:
+    prefix_bytes = config.prefix_memory
+    if prefix_bytes is None:
+        prefix_bytes = max(0, min(kv_limit // 4, kv_limit - BLOCK * per_token))
+    memory = Memory(kv_limit, prefix_bytes, per_token)
+    if memory.max_cells < BLOCK:
         raise InvalidRequest(
-            f"kv_memory={kv_limit} holds {max_cells} tokens, at least {BLOCK} are needed; raise it "
-            f"to {BLOCK * per_token} bytes"
+            f"kv_memory={kv_limit} holds {max(0, memory.max_cells)} tokens beside "
+            f"{prefix_bytes} bytes of prefix_memory, at least {BLOCK} are needed; raise it to "
+            f"{BLOCK * per_token + prefix_bytes} bytes"
         )
-    return _assembled(config, default, members, vocabulary.size, context_len, max_cells, kv_limit)
+    return _assembled(config, default, members, vocabulary.size, context_len, memory)
 
 
 def share_vocabulary(members: Mapping[str, Member], roles: Roles) -> SharedVocabulary:
@@ -96,9 +114,9 @@ def _assembled(
     members: Mapping[str, Member],
     size: int,
     context_len: int,
-    max_cells: int,
-    kv_limit: int,
+    memory: Memory,
 ) -> Assembly:
+    max_cells = memory.max_cells
     end_ids = frozenset(i for m in members.values() for i in m.end_ids if i < size)
     scheduler = Scheduler(
         max_slots=config.max_slots,
@@ -118,6 +136,7 @@ def _assembled(
             set(end_ids),
             drafters=[role for role in config.roles.tuned if role in runners],
             has_lookup=config.lookup,
+            prefix_bytes=memory.prefix_bytes,
         ),
         preparer=Preparer(
             encoder=Encoder(tokenizer),
@@ -131,7 +150,7 @@ def _assembled(
         # A copy of its own: fast tokenizers refuse to be used from two threads at once.
         decode=partial(_decode, copy.deepcopy(tokenizer)),
         end_ids=end_ids,
-        kv_limit=kv_limit,
+        kv_limit=memory.kv_limit,
     )
 
 

@@ -92,6 +92,8 @@ class EngineConfig:
     ``max_slots`` requests run at once, ``max_queue`` more wait. ``max_context`` shortens the
     members' own. ``kv_memory`` bounds all caches together; None takes half of what is free.
     ``prefill_chunk``: prompt tokens a step, so that a long prompt never stalls running streams.
+    ``prefix_memory``: bytes of ``kv_memory`` that keep texts which ended, so that a prompt that
+    begins like one of them computes only the rest; None takes a quarter, 0 keeps none.
     ``lookup``: whether speculation may draft from what the text said before.
     """
 
@@ -103,6 +105,7 @@ class EngineConfig:
     kv_memory: int | None = None
     max_queue: int = 256
     prefill_chunk: int = 512
+    prefix_memory: int | None = None
     lookup: bool = True
 
     def __post_init__(self) -> None:
@@ -114,6 +117,8 @@ class EngineConfig:
             checks.integer("max_context", self.max_context, low=1)
         if self.kv_memory is not None:
             checks.integer("kv_memory", self.kv_memory, low=1)
+        if self.prefix_memory is not None:
+            checks.integer("prefix_memory", self.prefix_memory, low=0)
         if self.mixture is not None and not isinstance(self.mixture, Mixture):
             raise InvalidRequest(f"mixture must be a Mixture, got {self.mixture!r}")
 

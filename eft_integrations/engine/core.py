@@ -48,8 +48,9 @@ class Core:
         *,
         drafters: Seq[str] = (),
         has_lookup: bool = True,
+        prefix_bytes: int = 0,
     ) -> None:
-        self.passes = Passes(runners)
+        self.passes = Passes(runners, prefix_bytes)
         self.scheduler = scheduler
         self.size = size
         self.end_ids = end_ids
@@ -64,6 +65,7 @@ class Core:
         """Advance everything by one token or one piece of prompt; False if there was nothing."""
         self._end_dropped()
         self.scheduler.admit()
+        self._resume()
         self.speculator.begin(self.scheduler.running)
         for sequence in [*self.scheduler.running]:
             with self._alone(sequence):
@@ -86,6 +88,14 @@ class Core:
         self.scheduler.running.clear()
         self.scheduler.waiting.clear()
         self.passes.clear()
+
+    def _resume(self) -> None:
+        """Texts that begin now begin with what is known of their beginning."""
+        running = self.scheduler.running
+        for slot, sequence in enumerate([*running]):
+            if not any(sequence.computed.values()):
+                with self._alone(sequence):
+                    self.passes.resume(slot, sequence, running)
 
     # The order of operations, once.
 
@@ -237,15 +247,17 @@ class Core:
     def _finish(self, sequence: Sequence, last: Item) -> None:
         """Free the slot, then tell: who is told may submit again and must find room."""
         try:
-            self._retire(sequence)
+            self._retire(sequence, is_well=not isinstance(last, EFTError))
         finally:
             sequence.send(last)
 
-    def _retire(self, sequence: Sequence) -> None:
+    def _retire(self, sequence: Sequence, *, is_well: bool) -> None:
         if sequence in self.scheduler.waiting:
             self.scheduler.waiting.remove(sequence)
         if sequence not in self.scheduler.running:
             return
+        if is_well:
+            self.passes.keep(self.scheduler.running.index(sequence), sequence)
         move = self.scheduler.retire(sequence)
         if move is not None:
             self.passes.move(move.source, move.target, move.sequence.computed)

@@ -76,6 +76,7 @@ class Engine:
         kv_memory: int | None = None,
         max_queue: int = 256,
         prefill_chunk: int = 512,
+        prefix_memory: int | None = None,
         lookup: bool = True,
         **unknown: object,
     ) -> Self:
@@ -98,6 +99,7 @@ class Engine:
             kv_memory=kv_memory,
             max_queue=max_queue,
             prefill_chunk=prefill_chunk,
+            prefix_memory=prefix_memory,
             lookup=lookup,
             **unknown,
         )

@@ -48,6 +48,17 @@ class Pass:
         return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A copy of the start of a slot: keys and values by layer, [kv_heads, length, head_dim]."""
+
+    layers: list[tuple[Tensor, Tensor]]
+
+    @property
+    def num_bytes(self) -> int:
+        return sum(one.numel() * one.element_size() for pair in self.layers for one in pair)
+
+
 class SlotCache(Cache):
     """The keys and values of one role. ``begin`` a pass, then run the model with this cache."""
 
@@ -77,6 +88,15 @@ class SlotCache(Cache):
         """Copy the first ``length`` positions of one row over another row."""
         for layer in self.slot_layers:
             layer.move(source, target, length)
+
+    def read(self, slot: int, length: int) -> Rows:
+        """A copy of the first ``length`` positions of a slot."""
+        return Rows([layer.read(slot, length) for layer in self.slot_layers])
+
+    def write(self, slot: int, rows: Rows, length: int) -> None:
+        """Begin a slot with the first ``length`` positions of a copy; ``reserve`` comes before."""
+        for layer, pair in zip(self.slot_layers, rows.layers, strict=True):
+            layer.write(slot, pair, length)
 
     def clear(self) -> None:
         """Give all memory back."""
@@ -135,6 +155,18 @@ class SlotLayer(CacheLayerMixin):
         for store in (self.keys, self.values):
             if store is not None and source < len(store):
                 store[target, :, :length] = store[source, :, :length]
+
+    def read(self, slot: int, length: int) -> tuple[Tensor, Tensor]:
+        assert self.keys is not None
+        assert self.values is not None
+        return self.keys[slot, :, :length].clone(), self.values[slot, :, :length].clone()
+
+    def write(self, slot: int, pair: tuple[Tensor, Tensor], length: int) -> None:
+        keys, values = pair
+        self.keys = self._grown(self.keys, keys[None])
+        self.values = self._grown(self.values, values[None])
+        self.keys[slot, :, :length] = keys[:, :length]
+        self.values[slot, :, :length] = values[:, :length]
 
     def drop(self) -> None:
         self.keys = self.values = None

@@ -11,6 +11,7 @@ from statistics import median
 from torch import Tensor
 
 from eft_integrations.engine.forward import Feed, Runner
+from eft_integrations.engine.prefixes import MIN_LEN, Found, Part, Prefixes, shared_len
 from eft_integrations.engine.sequence import Sequence
 from eft_integrations.request import MemberStats
 
@@ -66,10 +67,11 @@ def _bucket(num_tokens: int) -> int:
 
 
 class Passes:
-    """The runners of all roles, with what their passes took."""
+    """The runners of all roles, with what their passes took and what they need not run again."""
 
-    def __init__(self, runners: Mapping[str, Runner]) -> None:
+    def __init__(self, runners: Mapping[str, Runner], prefix_bytes: int = 0) -> None:
         self.runners = runners
+        self.prefixes = Prefixes(prefix_bytes)
         self.paces = {role: Pace() for role in runners}
         self.totals = dict.fromkeys(runners, MemberStats())
 
@@ -107,6 +109,48 @@ class Passes:
     def _add(self, role: str, done: MemberStats) -> None:
         self.totals[role] = self.totals.get(role, MemberStats()) + done
 
+    def resume(self, slot: int, sequence: Sequence, running: Seq[Sequence]) -> None:
+        """Begin a text that has nothing cached with what was cached of another one.
+
+        The last token of a prompt is always fed: its logits are what comes next.
+        """
+        for role, prompt in sequence.request.prompts.items():
+            found = self._known(role, tuple(prompt[:-1]), running)
+            if found is not None:
+                self.runners[role].reserve(
+                    len(running), max(found.length, *(one.computed[role] for one in running))
+                )
+                self.runners[role].write(slot, found.kept, found.length)
+                sequence.computed[role] = found.length
+                reused = MemberStats(reused=found.length)
+                self._add(role, reused)
+                sequence.charge(role, reused)
+
+    def _known(self, role: str, tokens: tuple[int, ...], running: Seq[Sequence]) -> Found | None:
+        """The longest beginning in a text that ended, or in one that runs."""
+        if not self.prefixes.max_bytes or len(tokens) < MIN_LEN:
+            return None
+        lengths = [
+            min(one.computed[role], shared_len(tuple(one.tokens(role, 0, len(tokens))), tokens))
+            for one in running
+        ]
+        longest = max(lengths)
+        found = self.prefixes.find(role, tokens)
+        if longest < MIN_LEN or (found is not None and found.length >= longest):
+            return found
+        return Found(self.runners[role].read(lengths.index(longest), longest), longest)
+
+    def keep(self, slot: int, sequence: Sequence) -> None:
+        """Keep what is cached of a text that ends well."""
+        if not self.prefixes.max_bytes:
+            return
+        text = {}
+        for role, length in sequence.cached().items():
+            if length >= MIN_LEN:
+                tokens = tuple(sequence.tokens(role, 0, length))
+                text[role] = Part(tokens, self.runners[role].read(slot, length))
+        self.prefixes.keep(text)
+
     def move(self, source: int, target: int, computed: Mapping[str, int]) -> None:
         """Copy a slot of every role over another one."""
         for role, runner in self.runners.items():
@@ -114,9 +158,11 @@ class Passes:
 
     def clear(self) -> None:
         """Give all memory back."""
+        self.prefixes.clear()
         for runner in self.runners.values():
             runner.clear()
 
     @property
     def num_bytes(self) -> int:
-        return sum(runner.num_bytes for runner in self.runners.values())
+        """Bytes of all caches, with what is kept of texts that ended."""
+        return self.prefixes.num_bytes + sum(one.num_bytes for one in self.runners.values())

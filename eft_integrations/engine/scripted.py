@@ -15,6 +15,14 @@ from eft_integrations.engine.scheduler import Scheduler
 Script = Callable[[list[int]], Tensor]
 
 
+class ScriptedRows(list[int]):
+    """A copy of a slot's tokens."""
+
+    @property
+    def num_bytes(self) -> int:
+        return len(self)
+
+
 class ScriptedRunner:
     """Keeps each slot's tokens, as a cache would, and asks the script for every position.
 
@@ -42,6 +50,12 @@ class ScriptedRunner:
     def move(self, source: int, target: int, length: int) -> None:
         self.rows[target] = self.rows[source][:length]
 
+    def read(self, slot: int, length: int) -> ScriptedRows:
+        return ScriptedRows(self.rows[slot][:length])
+
+    def write(self, slot: int, rows: ScriptedRows, length: int) -> None:
+        self.rows[slot] = [*rows[:length]]
+
     def clear(self) -> None:
         self.rows.clear()
 
@@ -57,10 +71,13 @@ def scripted_core(
     max_slots: int = 4,
     end_ids: Sequence[int] = (),
     drafters: Sequence[str] = (),
+    prefix_bytes: int = 0,
 ) -> Core:
     """A core whose roles are scripts."""
     scheduler = Scheduler(
         max_slots=max_slots, prefill_chunk=64, max_logits=64, may_hold=lambda _slots, _len: True
     )
     runners = {role: ScriptedRunner(script) for role, script in scripts.items()}
-    return Core(runners, scheduler, size, set(end_ids), drafters=drafters)
+    return Core(
+        runners, scheduler, size, set(end_ids), drafters=drafters, prefix_bytes=prefix_bytes
+    )

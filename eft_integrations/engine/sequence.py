@@ -179,6 +179,14 @@ class Sequence:
         known = len(self.request.prompts[role]) + len(self.output)
         return max(0, known - self.computed[role])
 
+    def cached(self) -> dict[str, int]:
+        """How many cached positions of each role are those of its text, without refused drafts."""
+        if self.is_scoring:
+            return dict(self.computed)
+        written = max(0, len(self.output) - 1)
+        prompts = self.request.prompts
+        return {role: min(n, len(prompts[role]) + written) for role, n in self.computed.items()}
+
     def advance(self, num_fed: Mapping[str, int]) -> None:
         for role, count in num_fed.items():
             self.computed[role] += count
