@@ -38,6 +38,16 @@ class Trio:
     def weighted(self) -> tuple[tuple[Any, float], ...]:
         return ((self.base, 1.0), (self.tuned, 1.0), (self.reference, -1.0))
 
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of weights that one token reads; of embeddings that are no head, a line each."""
+        total = 0
+        for model, _ in self.weighted:
+            lookup, head = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+            sizes = {id(p): p.numel() * p.element_size() for p in model.parameters()}
+            total += sum(sizes.values()) - (0 if lookup is head else sizes[id(lookup)])
+        return total
+
 
 @torch.inference_mode()
 def naive(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any
 
 import torch
 
+from eft_integrations.benchmark.economy import Economy
 from eft_integrations.benchmark.speed import Timing
 
 
@@ -58,7 +60,28 @@ def spelled(figure: tuple[float, float, float]) -> str:
     return f"{middle:.2f} ({low:.2f}–{high:.2f})"
 
 
-def markdown(title: str, found: Sequence[Line], agreed: Mapping[str, float]) -> str:
+def remarks(told: Economy, timings: Sequence[Timing]) -> list[str]:
+    """The floor, when drafts pay, and what a second turn costs, a line each."""
+    plain = next(one for one in timings if "no speculation" in one.name)
+    drafts = ", ".join(
+        f"{one.draft_len}: " + ("never" if one.acceptance is None else f"{one.acceptance:.0%}")
+        for one in told.drafts
+    )
+    size, speed = told.weight_bytes / 1e9, told.bandwidth / 1e9
+    return [
+        f"Reading {size:.2f} GB of weights a token at {speed:.1f} GB/s allows {told.floor:.2f} "
+        f"tokens/s; a prompt alone without speculation takes "
+        f"{told.floor / plain.rate:.2f} times as long.",
+        f"Drafts pay where they are right more often than (by length) {drafts}.",
+        f"The second turn after {told.turns.prompt_len} tokens gives its first token in "
+        f"{spelled(told.turns.ratio)} of the time of a cold start ({median(told.turns.second):.3f} "
+        f"of {median(told.turns.cold):.3f} s).",
+    ]
+
+
+def markdown(
+    title: str, found: Sequence[Line], agreed: Mapping[str, float], remarks: Sequence[str]
+) -> str:
     """The whole report."""
     head = "| | prompts | tokens/s | × naive loop | × static batch |\n|---|---|---|---|---|\n"
     body = "".join(
@@ -67,14 +90,17 @@ def markdown(title: str, found: Sequence[Line], agreed: Mapping[str, float]) -> 
         for one in found
     )
     checks = ", ".join(f"{name} {share:.3f}" for name, share in agreed.items())
+    told = "\n".join(f"- {remark}" for remark in remarks)
     return (
         f"# {title}\n\n{machine()}. Medians, with ranges over the rounds; ratios are taken "
         f"round by round.\n\n{head}{body}\nTokens before the first that differs from the naive "
-        f"loop's, as a share: {checks}.\n"
+        f"loop's, as a share: {checks}.\n\n{told}\n"
     )
 
 
-def as_json(title: str, timings: Sequence[Timing], agreed: Mapping[str, float]) -> dict[str, Any]:
+def as_json(
+    title: str, timings: Sequence[Timing], agreed: Mapping[str, float], told: Economy
+) -> dict[str, Any]:
     """Everything that was measured."""
     return {
         "title": title,
@@ -83,4 +109,5 @@ def as_json(title: str, timings: Sequence[Timing], agreed: Mapping[str, float]) 
             {"name": one.name, "num_rows": one.num_rows, "rates": one.rates} for one in timings
         ],
         "agreed": dict(agreed),
+        "economy": asdict(told),
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich import box
@@ -17,6 +17,9 @@ from rich.table import Table
 from eft_integrations.cli import members as which
 from eft_integrations.cli.progress import bar
 from eft_integrations.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from eft_integrations.benchmark.economy import Economy
 
 
 def bench(
@@ -89,6 +92,7 @@ class Lengths:
     num_tokens: int
     prompt_len: int
     sizes: Sequence[int]
+    conversation_len: int = 1000
 
 
 def _given(members: which.Members) -> tuple[str, dict[str, str], str]:
@@ -120,9 +124,13 @@ def _speed(
     from eft_integrations.engine import Engine
 
     members: Any = paths
-    with Engine.from_pretrained(**members, dtype=kind, device="cpu", lookup=False) as engine:
+    trio = Trio.load(paths, kind)
+    told = _economy(paths, kind, lengths, trio.num_bytes)
+    with Engine.from_pretrained(
+        **members, dtype=kind, device="cpu", lookup=False, prefix_memory=0
+    ) as engine:
         found = speed.contenders(
-            Trio.load(paths, kind),
+            trio,
             engine,
             num_tokens=lengths.num_tokens,
             prompt_len=lengths.prompt_len,
@@ -141,11 +149,34 @@ def _speed(
             )
     lines = list(summary.lines(timings))
     _show(title, lines)
+    remarks = summary.remarks(told, timings)
+    Console().print("\n".join(remarks), highlight=False)
     if output is not None:
         output.mkdir(parents=True, exist_ok=True)
-        (output / "bench.md").write_text(summary.markdown(title, lines, agreed), "utf-8")
-        told = json.dumps(summary.as_json(title, timings, agreed), indent=1)
-        (output / "bench.json").write_text(told, "utf-8")
+        (output / "bench.md").write_text(summary.markdown(title, lines, agreed, remarks), "utf-8")
+        measured = summary.as_json(title, timings, agreed, told)
+        (output / "bench.json").write_text(json.dumps(measured, indent=1), "utf-8")
+
+
+def _economy(paths: dict[str, str], kind: str, lengths: Lengths, weight_bytes: int) -> Economy:
+    """What needs an engine that keeps texts which ended."""
+    from eft_integrations.benchmark import economy, speed
+    from eft_integrations.engine import Engine
+
+    members: Any = paths
+    rounds = lengths.num_rounds
+    with Engine.from_pretrained(**members, dtype=kind, device="cpu", lookup=False) as engine:
+        size = min(lengths.conversation_len, engine.context_len - 64)
+        prompts = [
+            speed.prompts_of(engine.vocab_size, rounds + 2, size)[number][:size]
+            for number in range(rounds + 2)
+        ]
+        return economy.Economy(
+            weight_bytes=weight_bytes,
+            bandwidth=economy.bandwidth(),
+            turns=economy.turns(engine, prompts[1:-1]),
+            drafts=list(economy.break_even(engine, prompts[-1], lengths.num_tokens)),
+        )
 
 
 def _show(title: str, lines: Any) -> None:

@@ -30,6 +30,12 @@ def test_every_way_to_write_is_timed_and_the_report_is_written(eft: Eft, tmp_pat
     report = (tmp_path / "bench.md").read_text("utf-8")
     assert all(f"| {name} | {num_rows} |" in report for name, num_rows in names)
     assert "static batch" in result.stdout
+    economy = told["economy"]
+    assert economy["turns"]["prompt_len"] == 1000
+    assert max(economy["turns"]["second"]) < min(economy["turns"]["cold"])
+    assert [one["draft_len"] for one in economy["drafts"]] == [1, 2, 4, 8]
+    assert "The second turn after 1000 tokens" in report
+    assert "The second turn after 1000 tokens" in result.stdout.replace("\n", " ")
 
 
 def test_a_synthetic_trio_is_not_also_given(eft: Eft) -> None:
