@@ -56,7 +56,7 @@ def bench(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where bench.md and bench.json go.")
+        Path | None, typer.Option(metavar="DIR", help="Where bench.md, .json and .svg go.")
     ] = None,
     base: which.BaseOption = None,
     tuned: which.TunedOption = None,
@@ -119,7 +119,7 @@ def _built(folder: Path, agreement: float) -> tuple[str, dict[str, str], str]:
 def _speed(
     title: str, paths: dict[str, str], kind: str, lengths: Lengths, output: Path | None
 ) -> None:
-    from eft_integrations.benchmark import speed, summary
+    from eft_integrations.benchmark import bars, speed, summary
     from eft_integrations.benchmark.contenders import Trio
     from eft_integrations.engine import Engine
 
@@ -155,6 +155,7 @@ def _speed(
         output.mkdir(parents=True, exist_ok=True)
         (output / "bench.md").write_text(summary.markdown(title, lines, agreed, remarks), "utf-8")
         measured = summary.as_json(title, timings, agreed, told)
+        (output / "bench.svg").write_text(bars.svg(title, lines), "utf-8")
         (output / "bench.json").write_text(json.dumps(measured, indent=1), "utf-8")
 
 

@@ -30,6 +30,7 @@ def test_every_way_to_write_is_timed_and_the_report_is_written(eft: Eft, tmp_pat
     report = (tmp_path / "bench.md").read_text("utf-8")
     assert all(f"| {name} | {num_rows} |" in report for name, num_rows in names)
     assert "static batch" in result.stdout
+    assert "static batch" in (tmp_path / "bench.svg").read_text("utf-8")
     economy = told["economy"]
     assert economy["turns"]["prompt_len"] == 1000
     assert max(economy["turns"]["second"]) < min(economy["turns"]["cold"])
