@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: install demo test test-slow lint docs clean
+.PHONY: install demo bench test test-slow lint docs clean
 
 install: $(VENV)/.core
 
@@ -20,6 +20,10 @@ $(VENV)/.test: $(VENV)/.core
 demo: install
 	$(BIN)/eft compare
 	$(BIN)/eft report --live 10
+
+bench: install
+	$(BIN)/eft bench --output build/bench/family
+	$(BIN)/eft bench --synthetic 0.93 --output build/bench/synthetic
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

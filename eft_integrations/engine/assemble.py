@@ -17,7 +17,7 @@ from eft_integrations.engine.constraint import Grammars
 from eft_integrations.engine.core import Core
 from eft_integrations.engine.encoder import Encoder
 from eft_integrations.engine.forward import ModelRunner
-from eft_integrations.engine.kv import BLOCK, blocks
+from eft_integrations.engine.kv import BLOCK, Memory, blocks
 from eft_integrations.engine.members import Member, load_members
 from eft_integrations.engine.prepare import Preparer
 from eft_integrations.engine.scheduler import Scheduler
@@ -29,20 +29,6 @@ logger = logging.getLogger("eft_integrations")
 
 # Float32 values in one role's logits of one step: bounds the memory of scoring long texts.
 _MAX_LOGITS = 2**25
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes of all caches, those of them that keep texts which ended, and bytes of a token."""
-
-    kv_limit: int
-    prefix_bytes: int
-    per_token: int
-
-    @property
-    def max_cells(self) -> int:
-        """Tokens that running texts may hold together."""
-        return (self.kv_limit - self.prefix_bytes) // self.per_token
 
 
 @dataclass(frozen=True)
@@ -75,15 +61,12 @@ def assemble(config: EngineConfig) -> Assembly:
     context_len = _context_len(members, config.max_context)
     kv_limit = config.kv_memory or _free_memory(members) // 2
     per_token = sum(member.kv_bytes_per_token for member in members.values())
-    prefix_bytes = config.prefix_memory
-    if prefix_bytes is None:
-        prefix_bytes = max(0, min(kv_limit // 4, kv_limit - BLOCK * per_token))
-    memory = Memory(kv_limit, prefix_bytes, per_token)
+    memory = Memory.of(kv_limit, config.prefix_memory, per_token)
     if memory.max_cells < BLOCK:
         raise InvalidRequest(
             f"kv_memory={kv_limit} holds {max(0, memory.max_cells)} tokens beside "
-            f"{prefix_bytes} bytes of prefix_memory, at least {BLOCK} are needed; raise it to "
-            f"{BLOCK * per_token + prefix_bytes} bytes"
+            f"{memory.prefix_bytes} bytes of prefix_memory, at least {BLOCK} are needed; raise it "
+            f"to {BLOCK * per_token + memory.prefix_bytes} bytes"
         )
     return _assembled(config, default, members, vocabulary.size, context_len, memory)
 

@@ -18,7 +18,7 @@ from eft_integrations.engine import findings as look
 from eft_integrations.engine.config import EngineConfig, MemberConfig
 from eft_integrations.engine.findings import Finding
 from eft_integrations.engine.forward import Feed, ModelRunner
-from eft_integrations.engine.kv import BLOCK
+from eft_integrations.engine.kv import BLOCK, Memory
 from eft_integrations.engine.members import Member, load_members, sketch_member
 from eft_integrations.engine.placement import (
     device_of,
@@ -159,7 +159,7 @@ def _room(sketches: Mapping[str, Member], figures: Mapping[str, Figures]) -> lis
     contexts = [one.context_len for one in figures.values() if one.context_len]
     if room > 0 and contexts:
         per_token = sum(one.kv_bytes_per_token for one in figures.values())
-        found.append(look.cache(per_token, room // 2, min(contexts)))
+        found.append(look.cache(Memory.of(room // 2, None, per_token), min(contexts)))
     return found
 
 

@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 
 from eft_integrations.engine.assemble import share_vocabulary
 from eft_integrations.engine.config import EngineConfig
-from eft_integrations.engine.kv import BLOCK
+from eft_integrations.engine.kv import BLOCK, Memory
 from eft_integrations.engine.members import Member
 from eft_integrations.engine.placement import default_dtype
 from eft_integrations.errors import EFTError, VocabularyMismatch
@@ -198,10 +198,11 @@ def memory(device: str, needed: int, free: int) -> Finding:
     return warning("memory", text, remedy) if needed > _TIGHT * free else ok("memory", text)
 
 
-def cache(bytes_per_token: int, num_bytes: int, context_len: int) -> Finding:
+def cache(memory: Memory, context_len: int) -> Finding:
     """The memory for caches against the length of the context."""
-    fits = num_bytes // bytes_per_token // BLOCK * BLOCK
-    text = f"{spelled(bytes_per_token)} a token; {fits} tokens fit in {spelled(num_bytes)}"
+    fits = memory.max_cells // BLOCK * BLOCK
+    room = spelled(memory.kv_limit - memory.prefix_bytes)
+    text = f"{spelled(memory.per_token)} a token; {fits} tokens fit in {room}"
     remedy = "free memory, use --dtype bfloat16, or lower max_context"
     if fits < BLOCK:
         return finding("problem", "cache", text, remedy)

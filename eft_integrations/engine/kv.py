@@ -8,7 +8,7 @@ is never visible (the mask hides it), so that rewinding is arithmetic on lengths
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -20,6 +20,26 @@ BLOCK = 128
 def blocks(length: int) -> int:
     """``length`` rounded up to whole blocks."""
     return -(-length // BLOCK) * BLOCK
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of all caches, those of them that keep texts which ended, and bytes of a token."""
+
+    kv_limit: int
+    prefix_bytes: int
+    per_token: int
+
+    @classmethod
+    def of(cls, kv_limit: int, prefix_bytes: int | None, per_token: int) -> Self:
+        """A quarter keeps texts where nothing is said, but one block is left to those that run."""
+        quarter = max(0, min(kv_limit // 4, kv_limit - BLOCK * per_token))
+        return cls(kv_limit, quarter if prefix_bytes is None else prefix_bytes, per_token)
+
+    @property
+    def max_cells(self) -> int:
+        """Tokens that running texts may hold together."""
+        return (self.kv_limit - self.prefix_bytes) // self.per_token
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from transformers import RwkvConfig
 from eft_integrations.engine.config import EngineConfig, MemberConfig
 from eft_integrations.engine.examine import examine_files
 from eft_integrations.engine.findings import cache, memory, spelled
+from eft_integrations.engine.kv import Memory
 from eft_integrations.engine.members import load_member, sketch_member
 from tests.conftest import save_trio
 from tests.engine.test_architectures import ARCHITECTURES, make
@@ -60,7 +61,14 @@ def test_weights_near_the_free_memory_warn_and_beyond_it_are_a_problem(
     ("num_tokens", "level"), [(100, "problem"), (1024, "warning"), (4096, "note"), (8192, "ok")]
 )
 def test_a_cache_that_holds_less_than_the_context_is_told(num_tokens: int, level: str) -> None:
-    assert cache(10, num_tokens * 10, 8192).level == level
+    assert cache(Memory(num_tokens * 10, 0, 10), 8192).level == level
+
+
+def test_what_keeps_ended_texts_holds_no_running_ones() -> None:
+    memory = Memory.of(10_240 * 10, None, 10)
+    assert memory.max_cells == 7_680
+    assert "7680 tokens fit in" in cache(memory, 4096).text
+    assert Memory.of(130 * 10, None, 10).prefix_bytes == 20  # one block is left
 
 
 def test_bytes_are_spelled_for_people() -> None:
