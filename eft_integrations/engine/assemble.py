@@ -54,7 +54,7 @@ def assemble(config: EngineConfig) -> Assembly:
     """Load the members and build everything around them."""
     default = effective(config.mixture, config.roles.default())
     resolve(default, config.roles)  # refused before anything is loaded
-    members = load_members(config.members)
+    members = load_members(config.members, config.roles)
     vocabulary = share_vocabulary(members, config.roles)
     for note in vocabulary.cut:
         logger.info("vocabulary: %s", note)

@@ -19,7 +19,7 @@ from eft_integrations.engine.config import EngineConfig, MemberConfig
 from eft_integrations.engine.findings import Finding
 from eft_integrations.engine.forward import Feed, ModelRunner
 from eft_integrations.engine.kv import BLOCK, Memory
-from eft_integrations.engine.members import Member, load_members, sketch_member
+from eft_integrations.engine.members import Member, load_members, reference_of, sketch_member
 from eft_integrations.engine.placement import (
     device_of,
     identity,
@@ -72,7 +72,9 @@ def examine_files(config: EngineConfig) -> Examination:
         if member.device_map is None:
             refuse_absent_device(device_of(member.device))
         try:
-            sketches[role] = sketch_member(role, member)
+            on = reference_of(role, config.members, config.roles)
+            # An adapter is of its reference's shape, and lies where that lies.
+            sketches[role] = sketch_member(role, member if on is None else config.members[on])
         except LoadError as error:
             damage.append(look.problem(role, error))
     if damage:
@@ -93,7 +95,7 @@ def examine_weights(config: EngineConfig) -> Examination:
     """Load the members and measure their passes: some seconds beside the loading."""
     load = psutil.cpu_percent(interval=0.2)  # before torch's own threads begin to spin
     try:
-        members = load_members(config.members)
+        members = load_members(config.members, config.roles)
     except LoadError as error:
         return Examination(findings=(look.problem("weights", error),), figures={})
     figures = {

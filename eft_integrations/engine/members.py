@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,8 +24,14 @@ from transformers import (
 )
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
+from eft_integrations.engine.adapters import (
+    has_tokenizer,
+    is_adapter,
+    refuse_other_place,
+    with_adapter,
+)
 from eft_integrations.engine.config import MemberConfig
-from eft_integrations.engine.packing import pack, packed_bytes
+from eft_integrations.engine.packing import PackedLinear, pack, packed_bytes, share_packed
 from eft_integrations.engine.placement import (
     device_of,
     first_line,
@@ -36,6 +42,7 @@ from eft_integrations.engine.placement import (
     refuse_wrong_path,
 )
 from eft_integrations.errors import LoadError
+from eft_integrations.mixture import Roles
 
 logger = logging.getLogger("eft_integrations")
 
@@ -128,21 +135,71 @@ def _num_bytes(store: Tensor | None) -> int:
     return 0 if store is None else store.numel() * store.element_size()
 
 
-def load_members(configs: Mapping[str, MemberConfig]) -> dict[str, Member]:
-    """Role → member; equal settings are loaded once. Raises ``LoadError``."""
+def load_members(configs: Mapping[str, MemberConfig], roles: Roles) -> dict[str, Member]:
+    """Role → member; equal settings are loaded once. Raises ``LoadError``, ``InvalidRequest``.
+
+    A tuned member that is an adapter shares the weights of its reference.
+    """
     loaded: dict[str, Member] = {}
     out: dict[str, Member] = {}
+    on = {role: reference_of(role, configs, roles) for role in configs}
     for role, config in configs.items():
         key = repr(replace(config, path=identity(config.path)))
-        if key not in loaded:
+        if on[role] is None and key not in loaded:
             logger.info("loading %s from %s", role, config.path)
             loaded[key] = load_member(role, config)
-        out[role] = loaded[key]
-    return out
+        if on[role] is None:
+            out[role] = loaded[key]
+    for role, reference in on.items():
+        if reference is not None:
+            logger.info(
+                "loading %s, an adapter on %s, from %s", role, reference, configs[role].path
+            )
+            out[role] = load_adapter(role, configs[role], out[reference])
+    _pack([out[role] for role in configs])
+    return {role: out[role] for role in configs}
+
+
+def reference_of(role: str, configs: Mapping[str, MemberConfig], roles: Roles) -> str | None:
+    """The role whose weights an adapter shares; None for a member of its own."""
+    if not is_adapter(configs[role].path):
+        return None
+    reference = roles.reference_of.get(role, role)
+    if reference not in configs or is_adapter(configs[reference].path):
+        raise LoadError(
+            f"{role}: {str(configs[role].path)!r} is an adapter; it needs a reference that is the "
+            f"model it was trained on"
+        )
+    refuse_other_place(role, configs[role], configs[reference])
+    return reference
+
+
+def load_adapter(role: str, config: MemberConfig, reference: Member) -> Member:
+    """The reference with an adapter, before anything is packed."""
+    tokenizer = reference.tokenizer
+    with _loading(role, config):
+        if has_tokenizer(config.path):
+            tokenizer = AutoTokenizer.from_pretrained(config.path, **_common(config))
+        model = with_adapter(reference.model, config.path)
+    return Member(config, model, tokenizer, _windows(role, model))
+
+
+def _pack(members: Sequence[Member]) -> None:
+    """Pack every model once; those that share plain weights share the packed ones."""
+    is_shared = {id(member.model): is_adapter(member.config.path) for member in members}
+    models = {id(member.model): member.model for member in members}
+    packed: dict[int, PackedLinear] = {}
+    for number, model in models.items():
+        if not is_shared[number]:
+            packed |= pack(model)
+    for number, model in models.items():
+        if is_shared[number]:
+            share_packed(model, packed)
+    logger.info("%d matrices packed for this CPU", len(packed))
 
 
 def load_member(role: str, config: MemberConfig) -> Member:
-    """Load one model and its tokenizer, and refuse what this engine cannot run."""
+    """Load one model and its tokenizer, and refuse what this engine cannot run; packs nothing."""
     refuse_wrong_path(role, config.path)
     if config.device_map is None:
         refuse_absent_device(device_of(config.device))
@@ -157,8 +214,6 @@ def load_member(role: str, config: MemberConfig) -> Member:
             model.to(device_of(config.device))
     _refuse_random_weights(role, config, report)
     model.eval()
-    num_packed = pack(model)
-    logger.info("%s: %d matrices packed for this CPU", role, num_packed)
     return Member(config, model, tokenizer, _windows(role, model))
 
 

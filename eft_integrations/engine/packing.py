@@ -6,7 +6,7 @@ are missing, models stay as they are. The plain module is the specification: the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -47,17 +47,29 @@ def can_pack() -> bool:
         return False
 
 
-def pack(model: nn.Module) -> int:
-    """Pack every plain bfloat16 ``nn.Linear`` on the CPU in place; how many there were.
+def pack(model: nn.Module) -> dict[int, PackedLinear]:
+    """Pack every plain bfloat16 ``nn.Linear`` on the CPU in place; the packed ones by weight's id.
 
     A head that shares its weight with the embeddings is packed beside it: a copy of one matrix, for
     a look-up needs the plain form. What has hooks (offloading) or is a subclass (quantised layers,
     adapters) stays as it is.
     """
     found = list(_plain(model)) if can_pack() else []
+    packed = {}
     for parent, name, linear in found:
-        setattr(parent, name, PackedLinear(linear))
-    return len(found)
+        packed[id(linear.weight)] = PackedLinear(linear)
+        setattr(parent, name, packed[id(linear.weight)])
+    return packed
+
+
+def share_packed(model: nn.Module, packed: Mapping[int, PackedLinear]) -> None:
+    """Put the packed forms into a model that shares the plain weights, and nothing else.
+
+    DoRA adapters read the plain weight in every pass, and keep it.
+    """
+    for parent, name, linear in list(_plain(model)):
+        if id(linear.weight) in packed and not any(getattr(parent, "use_dora", {}).values()):
+            setattr(parent, name, packed[id(linear.weight)])
 
 
 def packed_bytes(model: nn.Module) -> int:

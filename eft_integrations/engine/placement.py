@@ -59,7 +59,8 @@ def refuse_wrong_path(role: str, path: str | Path) -> None:
     looks_local = is_beside or is_no_id
     if looks_local and not place.is_dir():
         raise LoadError(f"{role}: there is no folder {text!r}; check the path")
-    if place.is_dir() and not (place / "config.json").is_file():
+    has_model = any((place / f"{kind}.json").is_file() for kind in ("config", "adapter_config"))
+    if place.is_dir() and not has_model:
         raise LoadError(
             f"{role}: the folder {text!r} has no config.json; "
             f"give a folder written by save_pretrained"

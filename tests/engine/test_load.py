@@ -120,6 +120,8 @@ def settled(engine: Engine) -> int:
 def test_live_tensors_and_threads_stay_constant_over_500_requests(trio: Path) -> None:
     with open_trio(trio) as engine:
         engine.generate(["Warm up, with a long text " * 5] * 16, max_tokens=30)
+        kept = engine._assembly.core.passes.prefixes
+        kept.clear()
         tensors, threads, room = settled(engine), threading.active_count(), engine.stats()
         for start in range(0, 500, 20):
             jobs = [job(n) for n in range(start, start + 20)]
@@ -129,6 +131,9 @@ def test_live_tensors_and_threads_stay_constant_over_500_requests(trio: Path) ->
                     assert stream.result.finish_reason in ("length", "stop")
                 stream.close()
         del streams, stream
+        wait_until(lambda: is_idle(engine))
+        assert 0 < kept.num_bytes < kept.max_bytes
+        kept.clear()
         assert settled(engine) == tensors
         assert threading.active_count() == threads
         assert engine.stats().kv_bytes == room.kv_bytes
