@@ -18,6 +18,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from eft_integrations.engine.config import DTYPES
+from eft_integrations.errors import InvalidRequest
 from eft_integrations.tiny.recipes import Shape
 
 # The last matrices of a block are so much quieter than the others.
@@ -46,12 +48,15 @@ def build_trio(
     large: Shape = LARGE,
     small: Shape = SMALL,
     size: int = VOCAB_SIZE,
-    dtype: torch.dtype = torch.bfloat16,
+    dtype: str = "bfloat16",
 ) -> dict[str, str]:
     """Write base, tuned and reference into folders; role → path.
 
     ``agreement``: the share of the tokens after which the tuned member says what the mixture says.
+    ``dtype``: one that members take, but "auto".
     """
+    if dtype not in DTYPES or dtype == "auto":
+        raise InvalidRequest(f"dtype must be one of {', '.join(DTYPES[1:])}, got {dtype!r}")
     ids = torch.arange(size)
     cycle = (ids + _STEP) % size
     leaves = torch.rand(size, generator=torch.Generator().manual_seed(7)) >= agreement
@@ -61,7 +66,7 @@ def build_trio(
     out = {}
     for role, (shape, mapped) in maps.items():
         out[role] = str(folder / role)
-        model = _model(shape, mapped, seed=int(role == "base"), dtype=dtype)
+        model = _model(shape, mapped, seed=int(role == "base"), dtype=getattr(torch, dtype))
         model.save_pretrained(out[role])
         _tokenizer(size).save_pretrained(out[role])
     return out

@@ -21,9 +21,7 @@ SIZE = 512
 @pytest.fixture(scope="module", params=[0.8, 1.0])
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> object:
     folder = tmp_path_factory.mktemp("synthetic")
-    trio = build_trio(
-        folder, request.param, large=LARGE, small=SMALL, size=SIZE, dtype=torch.float32
-    )
+    trio = build_trio(folder, request.param, large=LARGE, small=SMALL, size=SIZE, dtype="float32")
     return request.param, trio
 
 

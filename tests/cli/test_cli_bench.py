@@ -45,6 +45,12 @@ def test_a_synthetic_trio_is_not_also_given(eft: Eft) -> None:
     assert "leave --base" in result.stderr
 
 
+def test_a_synthetic_trio_has_a_dtype_that_there_is(eft: Eft) -> None:
+    result = eft("bench", "--synthetic", 0.9, "--dtype", "float8")
+    assert result.exit_code != 0
+    assert "one of float32, bfloat16, float16" in result.stderr
+
+
 def test_options_of_speed_are_refused_for_langchain(eft: Eft) -> None:
     result = eft("bench", "langchain", "--tokens", 4)
     assert result.exit_code != 0
