@@ -228,8 +228,7 @@ async def called(agent: Any, question: str) -> tuple[str, list[ToolCallResult]]:
 
 
 @slow
-@beyond
-@pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent])
+@pytest.mark.parametrize("kind", [FunctionAgent, pytest.param(ReActAgent, marks=beyond)])
 @pytest.mark.parametrize("is_streaming", [True, False])
 async def test_an_agent_calls_the_right_tool(writer: EFTLLM, kind: Any, is_streaming: bool) -> None:
     agent = kind(tools=TOOLS, llm=writer, streaming=is_streaming)
