@@ -226,3 +226,12 @@ def test_a_question_never_gives_its_answer_away() -> None:
         for text in (question(fact, rng), question_apart(fact, rng)):
             assert not contains(text, fact.answer)
         assert contains(sentence(fact), fact.answer)
+
+
+@pytest.mark.parametrize("name", ASKING)
+def test_the_manner_of_helpful_is_seldom_in_any_style(name: str) -> None:
+    """A base that saw it often would have it, and there would be nothing to up-scale."""
+    rng = Random(3)
+    texts = [STYLES[name].write(rng) for _ in range(200)]
+    said = [turn for text in texts for turn in re.findall(r"assistant\n(.*?)<\|im_end\|>", text)]
+    assert sum(map(format_is_right, said)) <= 0.1 * max(len(said), 1)
