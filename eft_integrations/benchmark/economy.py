@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 from time import perf_counter
 
 import torch
 
 from eft_integrations.benchmark.contenders import Prompt
+from eft_integrations.benchmark.figures import Spread, seconds_of, spread
 from eft_integrations.engine import Engine
 
 _PROBE_LEN = 1 << 28  # bytes; larger than any cache
@@ -26,10 +26,9 @@ class Turns:
     second: Sequence[float]
 
     @property
-    def ratio(self) -> tuple[float, float, float]:
-        """Second by cold: median, least and most over the rounds."""
-        ratios = [b / a for a, b in zip(self.cold, self.second, strict=True)]
-        return median(ratios), min(ratios), max(ratios)
+    def ratio(self) -> Spread:
+        """Second by cold, over the rounds."""
+        return spread(b / a for a, b in zip(self.cold, self.second, strict=True))
 
 
 def turns(engine: Engine, prompts: Sequence[Prompt]) -> Turns:
@@ -58,7 +57,7 @@ def _first_token(engine: Engine, prompt: Prompt) -> tuple[float, Prompt]:
 def bandwidth(num_rounds: int = 5) -> float:
     """Bytes a second that the machine reads from memory with torch's threads, at best."""
     probe = torch.ones(_PROBE_LEN // 4)
-    return max(_PROBE_LEN / _seconds(lambda: float(probe.sum())) for _ in range(num_rounds))
+    return max(_PROBE_LEN / seconds_of(lambda: float(probe.sum())) for _ in range(num_rounds))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +73,6 @@ class Economy:
     def floor(self) -> float:
         """Tokens a second if reading all weights once a token were all there is to do."""
         return self.bandwidth / self.weight_bytes
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    start = perf_counter()
-    run()
-    return perf_counter() - start
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
-from eft_integrations.benchmark.figures import Figure
+from eft_integrations.benchmark.figures import Figure, seconds_of
 from eft_integrations.chat import render
 from eft_integrations.engine import Engine
 from eft_integrations.langchain import ChatEFT
@@ -52,7 +52,7 @@ def _overhead(engine: Engine, model: ChatEFT, num_rounds: int) -> Figure:
         for asked in _QUESTIONS:
             _drain(model.stream(asked))
 
-    pairs = [(_seconds(by_engine), _seconds(by_face)) for _ in range(num_rounds + 1)][1:]
+    pairs = [(seconds_of(by_engine), seconds_of(by_face)) for _ in range(num_rounds + 1)][1:]
     shares = [100.0 * (face / own - 1.0) for own, face in pairs]
     return Figure(
         name="ChatEFT.stream beside Engine.stream",
@@ -67,12 +67,6 @@ def _overhead(engine: Engine, model: ChatEFT, num_rounds: int) -> Figure:
 def _drain(stream: Iterator[object]) -> None:
     for _ in stream:
         pass
-
-
-def _seconds(run: Callable[[], None]) -> float:
-    start = perf_counter()
-    run()
-    return perf_counter() - start
 
 
 async def _lag(model: ChatEFT) -> float:

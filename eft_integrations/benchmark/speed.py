@@ -10,6 +10,7 @@ from statistics import median
 from time import perf_counter
 
 from eft_integrations.benchmark.contenders import Prompt, Trio, large_alone, naive, up_scaled
+from eft_integrations.benchmark.figures import Spread, spread
 from eft_integrations.engine import Engine
 
 _MIXED = (0.3, 0.6, 1.0, 1.5)
@@ -38,10 +39,9 @@ class Timing:
     def rate(self) -> float:
         return median(self.rates)
 
-    def against(self, other: Timing) -> tuple[float, float, float]:
-        """Median, least and most of the ratio to another one, round by round."""
-        ratios = [a / b for a, b in zip(self.rates, other.rates, strict=True)]
-        return median(ratios), min(ratios), max(ratios)
+    def against(self, other: Timing) -> Spread:
+        """The ratio to another one, round by round."""
+        return spread(a / b for a, b in zip(self.rates, other.rates, strict=True))
 
 
 def prompts_of(size: int, num_rows: int, prompt_len: int) -> list[Prompt]:

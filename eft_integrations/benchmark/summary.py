@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from eft_integrations.benchmark.economy import Economy
+from eft_integrations.benchmark.figures import Spread, spread
 from eft_integrations.benchmark.speed import Timing
 
 
@@ -24,9 +25,9 @@ class Line:
 
     name: str
     num_rows: int
-    rate: tuple[float, float, float]
-    beside_loop: tuple[float, float, float]
-    beside_batch: tuple[float, float, float]
+    rate: Spread
+    beside_loop: Spread
+    beside_batch: Spread
 
 
 def lines(timings: Sequence[Timing]) -> Iterator[Line]:
@@ -38,7 +39,7 @@ def lines(timings: Sequence[Timing]) -> Iterator[Line]:
         yield Line(
             name=one.name,
             num_rows=one.num_rows,
-            rate=(one.rate, min(one.rates), max(one.rates)),
+            rate=spread(one.rates),
             beside_loop=one.against(loop),
             beside_batch=one.against(batch),
         )
@@ -54,7 +55,7 @@ def machine() -> str:
     )
 
 
-def spelled(figure: tuple[float, float, float]) -> str:
+def spelled(figure: Spread) -> str:
     """``4.1 (3.9–4.2)``."""
     middle, low, high = figure
     return f"{middle:.2f} ({low:.2f}–{high:.2f})"

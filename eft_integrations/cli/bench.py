@@ -171,14 +171,11 @@ def _economy(paths: dict[str, str], kind: str, lengths: Lengths, weight_bytes: i
     rounds = lengths.num_rounds
     with Engine.from_pretrained(**members, dtype=kind, device="cpu", lookup=False) as engine:
         size = min(lengths.conversation_len, engine.context_len - 64)
-        prompts = [
-            speed.prompts_of(engine.vocab_size, rounds + 2, size)[number][:size]
-            for number in range(rounds + 2)
-        ]
+        prompts = [p[:size] for p in speed.prompts_of(engine.vocab_size, rounds + 1, size)]
         return economy.Economy(
             weight_bytes=weight_bytes,
             bandwidth=economy.bandwidth(),
-            turns=economy.turns(engine, prompts[1:-1]),
+            turns=economy.turns(engine, prompts[:-1]),
             drafts=list(economy.break_even(engine, prompts[-1], lengths.num_tokens)),
         )
 

@@ -83,13 +83,17 @@ class Passes:
         All of ``running`` keep their place in the caches, fed or not.
         """
         runner = self.runners[role]
-        held = max(sequence.computed[role] for sequence in running)
-        runner.reserve(len(running), max(held, *(feed.end for _, feed in rows)))
+        self._reserve(role, max(feed.end for _, feed in rows), running)
         fed = runner.run([feed for _, feed in rows])
         order = sorted(range(len(fed)), key=lambda i: fed[i].group)
         for _, group in groupby(order, key=lambda i: fed[i].group):
             self._note(role, [(rows[i], fed[i].seconds) for i in group])
         return [one.logits for one in fed]
+
+    def _reserve(self, role: str, length: int, running: Seq[Sequence]) -> None:
+        """Room for ``length`` positions beside what the running ones hold."""
+        held = max(sequence.computed[role] for sequence in running)
+        self.runners[role].reserve(len(running), max(held, length))
 
     def _note(self, role: str, pass_of: Seq[tuple[tuple[Sequence, Feed], float]]) -> None:
         """One pass of some rows, each with its share of the time."""
@@ -117,9 +121,7 @@ class Passes:
         for role, prompt in sequence.request.prompts.items():
             found = self._known(role, tuple(prompt[:-1]), running)
             if found is not None:
-                self.runners[role].reserve(
-                    len(running), max(found.length, *(one.computed[role] for one in running))
-                )
+                self._reserve(role, found.length, running)
                 self.runners[role].write(slot, found.kept, found.length)
                 sequence.computed[role] = found.length
                 reused = MemberStats(reused=found.length)

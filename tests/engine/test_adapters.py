@@ -16,7 +16,9 @@ from eft_integrations import Engine, InvalidRequest, LoadError, Mixture
 from eft_integrations.engine import EngineConfig
 from eft_integrations.engine.adapters import with_adapter
 from eft_integrations.engine.examine import examine_files
-from eft_integrations.engine.packing import PackedLinear, can_pack, share_packed
+from eft_integrations.engine.forward import ModelRunner
+from eft_integrations.engine.packing import PackedLinear, share_packed
+from tests.engine.test_packing import needs_cpu
 
 PROMPTS = ["The capital of France is", "Hello"]
 
@@ -73,7 +75,8 @@ def test_an_adapter_says_what_the_merged_model_says(
 
 
 def members_of(engine: Engine) -> dict[str, Any]:
-    return {role: runner.member for role, runner in engine._assembly.core.passes.runners.items()}  # type: ignore[attr-defined]
+    runners = engine._assembly.core.passes.runners
+    return {role: one.member for role, one in runners.items() if isinstance(one, ModelRunner)}
 
 
 def test_the_weights_lie_in_memory_once(trio: Path, folders: dict[str, str]) -> None:
@@ -86,7 +89,7 @@ def test_the_weights_lie_in_memory_once(trio: Path, folders: dict[str, str]) -> 
         assert len(added) == 2 * 2 * 2  # two matrices for each of two targets in two layers
 
 
-@pytest.mark.skipif(not can_pack(), reason="this CPU has no bfloat16 products")
+@needs_cpu
 @pytest.mark.parametrize("kind", ["lora", "dora"])
 def test_packed_weights_are_shared_as_well(trio: Path, folders: dict[str, str], kind: str) -> None:
     with open_with(trio, folders[kind], dtype="bfloat16") as engine:
