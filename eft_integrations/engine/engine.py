@@ -22,7 +22,7 @@ from eft_integrations.engine.encoder import Encoder
 from eft_integrations.engine.prepare import Prompt, PromptBatch, is_batch
 from eft_integrations.engine.sequence import Item, Sequence, Sink
 from eft_integrations.engine.stream import AsyncStream, Gathering, Mailbox, Stream
-from eft_integrations.engine.worker import Worker
+from eft_integrations.engine.worker import Worker, apart
 from eft_integrations.errors import InvalidRequest, refuse_unknown
 from eft_integrations.mixture import BASE, Mixture, Roles, resolve
 from eft_integrations.options import SCORE_KEYS, GenerateOptions, MixtureOptions, parse
@@ -103,12 +103,12 @@ class Engine:
             lookup=lookup,
             **unknown,
         )
-        return cls(assemble(config))
+        return cls.open(config)
 
     @classmethod
     def open(cls, config: EngineConfig) -> Self:
         """Load the members of a config and start; raises what :meth:`from_pretrained` raises."""
-        return cls(assemble(config))
+        return cls(apart(partial(assemble, config)))
 
     @classmethod
     def tiny(cls, *, tuned: str | Seq[str] = "helpful", **settings: Any) -> Self:

@@ -13,10 +13,37 @@ from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Seq
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeVar
 
 from eft_integrations.engine.core import Core
 from eft_integrations.engine.sequence import Sequence
 from eft_integrations.errors import EFTError, EngineClosed, Overloaded
+
+T = TypeVar("T")
+
+
+def apart(call: Callable[[], T]) -> T:
+    """The result of a call in a thread of its own, which ends with it.
+
+    Every thread that runs torch on a CPU gets a team of OpenMP threads for life. libgomp counts
+    the threads of all teams, and where they are more than the cores it puts them to sleep between
+    operations: decoding small models then takes twice as long. What is loaded here leaves none.
+    """
+    done: list[T] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            done.append(call())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="eft-load", daemon=True)
+    thread.start()
+    thread.join()
+    if failed:
+        raise failed.pop()
+    return done.pop()
 
 
 class Worker:

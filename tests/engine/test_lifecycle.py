@@ -166,6 +166,26 @@ def test_the_interpreter_exits_with_a_stream_open(trio: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
 
 
+@pytest.mark.skipif(
+    sys.platform != "linux" or torch.get_num_threads() < 2, reason="counts OpenMP threads"
+)
+def test_loading_leaves_no_openmp_team_on_the_callers_thread(trio: Path) -> None:
+    code = (
+        "import os, torch\n"
+        "from eft_integrations import Engine\n"
+        f"e = Engine.from_pretrained(base={str(trio / 'base')!r}, tuned={str(trio / 'tuned')!r},"
+        f" reference={str(trio / 'reference')!r}, dtype='float32')\n"
+        "e.generate('Hello', max_tokens=2)\n"
+        "before = len(os.listdir('/proc/self/task'))\n"
+        "torch.ones(1 << 22).sum()\n"
+        "print(len(os.listdir('/proc/self/task')) - before == torch.get_num_threads() - 1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=100
+    )
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
 # A scripted role stands for a forward pass that fails.
 
 
