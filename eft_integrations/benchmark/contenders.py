@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, DynamicCache
 
 from eft_integrations.engine import Engine
+from eft_integrations.engine.packing import pack
 from eft_integrations.request import PerRow
 
 Prompt = list[int]
@@ -34,11 +35,16 @@ class Trio:
         }
         return cls(**loaded)
 
+    def packed(self) -> Trio:
+        """Itself, with packed weights."""
+        for model in (self.base, self.tuned, self.reference):
+            pack(model)
+        return self
+
     @property
     def weighted(self) -> tuple[tuple[Any, float], ...]:
         return ((self.base, 1.0), (self.tuned, 1.0), (self.reference, -1.0))
 
-    @property
     def num_bytes(self) -> int:
         """Bytes of weights that one token reads; of embeddings that are no head, a line each."""
         total = 0

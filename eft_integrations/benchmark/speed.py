@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from statistics import median
 from time import perf_counter
 
-from eft_integrations.benchmark.contenders import Prompt, Trio, large_alone, naive, up_scaled
+from eft_integrations.benchmark.contenders import Prompt, large_alone, naive, up_scaled
 from eft_integrations.benchmark.figures import Spread, spread
+from eft_integrations.benchmark.peers import Peers
 from eft_integrations.engine import Engine
+from eft_integrations.engine.packing import can_pack
 
 _MIXED = (0.3, 0.6, 1.0, 1.5)
 Run = Callable[[], list[Prompt]]
@@ -53,30 +55,46 @@ def prompts_of(size: int, num_rows: int, prompt_len: int) -> list[Prompt]:
 
 
 def contenders(
-    trio: Trio, engine: Engine, *, num_tokens: int, prompt_len: int, sizes: Sequence[int]
+    peers: Peers, engine: Engine, *, num_tokens: int, prompt_len: int, sizes: Sequence[int]
 ) -> list[Contender]:
     """The naive loop, transformers' own ways with the base alone, and the engine."""
-    banned = sorted(engine.end_ids)
-    found = []
+    found: list[Contender] = []
     for num_rows in sizes:
         prompts = prompts_of(engine.vocab_size, num_rows, prompt_len)
-        mixed = [_MIXED[number % len(_MIXED)] for number in range(num_rows)]
-        ours = partial(up_scaled, engine, prompts, num_tokens)
-        rows = partial(Contender, num_rows=num_rows)
-        batch = "one by one" if num_rows == 1 else "static batch"
-        loop = partial(naive, trio, prompts, num_tokens, banned)
-        found.append(rows(name=f"naive loop, {batch}", run=loop))
-        if num_rows == 1:
-            alone = partial(large_alone, trio, prompts, num_tokens)
-            helped = partial(alone, is_assisted=True)
-            found.append(rows(name="base alone, generate", run=alone, is_up_scaled=False))
-            found.append(rows(name="base alone, assisted", run=helped, is_up_scaled=False))
-        found.append(rows(name="engine, no speculation", run=partial(ours, speculation="off")))
-        found.append(rows(name="engine", run=partial(ours, speculation="auto")))
-        if num_rows > 1:
-            varied = partial(ours, alphas=mixed, speculation="auto")
-            found.append(rows(name="engine, mixed alphas", run=varied, is_up_scaled=False))
+        found += _of_peers(peers, prompts, num_tokens, banned=sorted(engine.end_ids))
+        found += _of_engine(engine, prompts, num_tokens)
     return found
+
+
+def _of_peers(
+    peers: Peers, prompts: list[Prompt], num_tokens: int, *, banned: Sequence[int]
+) -> Iterator[Contender]:
+    """Without packed weights, and with them where this machine has such products."""
+    is_alone = len(prompts) == 1
+    batch = "one by one" if is_alone else "static batch"
+    rows = partial(Contender, num_rows=len(prompts))
+    for is_packed in (False, True) if can_pack() else (False,):
+        run = partial(peers.run, is_packed=is_packed)
+        note = ", packed" if is_packed else ""
+        yield rows(
+            name=f"naive loop, {batch}{note}", run=partial(run, naive, prompts, num_tokens, banned)
+        )
+        if is_alone:
+            alone = partial(run, large_alone, prompts, num_tokens)
+            helped = partial(alone, is_assisted=True)
+            yield rows(name=f"base alone, generate{note}", run=alone, is_up_scaled=False)
+            yield rows(name=f"base alone, assisted{note}", run=helped, is_up_scaled=False)
+
+
+def _of_engine(engine: Engine, prompts: list[Prompt], num_tokens: int) -> Iterator[Contender]:
+    rows = partial(Contender, num_rows=len(prompts))
+    ours = partial(up_scaled, engine, prompts, num_tokens)
+    yield rows(name="engine, no speculation", run=partial(ours, speculation="off"))
+    yield rows(name="engine", run=partial(ours, speculation="auto"))
+    if len(prompts) > 1:
+        mixed = [_MIXED[number % len(_MIXED)] for number in range(len(prompts))]
+        varied = partial(ours, alphas=mixed, speculation="auto")
+        yield rows(name="engine, mixed alphas", run=varied, is_up_scaled=False)
 
 
 def compete(

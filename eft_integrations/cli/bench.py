@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,8 @@ from eft_integrations.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from eft_integrations.benchmark.economy import Economy
+    from eft_integrations.benchmark.peers import Peers
+    from eft_integrations.benchmark.speed import Contender, Timing
 
 
 def bench(
@@ -123,33 +125,23 @@ def _speed(
     title: str, paths: dict[str, str], kind: str, lengths: Lengths, output: Path | None
 ) -> None:
     from eft_integrations.benchmark import bars, speed, summary
-    from eft_integrations.benchmark.contenders import Trio
+    from eft_integrations.benchmark.peers import Peers
     from eft_integrations.engine import Engine
 
     members: Any = paths
-    trio = Trio.load(paths, kind)
-    told = _economy(paths, kind, lengths, trio.num_bytes)
-    with Engine.from_pretrained(
-        **members, dtype=kind, device="cpu", lookup=False, prefix_memory=0
-    ) as engine:
-        found = speed.contenders(
-            trio,
-            engine,
-            num_tokens=lengths.num_tokens,
-            prompt_len=lengths.prompt_len,
-            sizes=lengths.sizes,
-        )
-        with bar() as progress:
-            progress.begin("checking", 1)
-            agreed = speed.agreed(found)
-            progress.advance(1)
-            progress.begin("rounds, the first to warm up", lengths.num_rounds + 1)
-            timings = speed.compete(
-                found,
-                num_rounds=lengths.num_rounds,
+    with Peers(paths, kind) as peers:
+        told = _economy(peers, paths, kind, lengths)
+        with Engine.from_pretrained(
+            **members, dtype=kind, device="cpu", lookup=False, prefix_memory=0
+        ) as engine:
+            found = speed.contenders(
+                peers,
+                engine,
                 num_tokens=lengths.num_tokens,
-                advance=lambda: progress.advance(1),
+                prompt_len=lengths.prompt_len,
+                sizes=lengths.sizes,
             )
+            agreed, timings = _compete(found, lengths)
     lines = list(summary.lines(timings))
     _show(title, lines)
     remarks = summary.remarks(told, timings)
@@ -162,9 +154,30 @@ def _speed(
         (output / "bench.json").write_text(json.dumps(measured, indent=1), "utf-8")
 
 
-def _economy(paths: dict[str, str], kind: str, lengths: Lengths, weight_bytes: int) -> Economy:
+def _compete(
+    found: Sequence[Contender], lengths: Lengths
+) -> tuple[Mapping[str, float], list[Timing]]:
+    """Check all, then time them; with a bar."""
+    from eft_integrations.benchmark import speed
+
+    with bar() as progress:
+        progress.begin("checking", 1)
+        agreed = speed.agreed(found)
+        progress.advance(1)
+        progress.begin("rounds, the first to warm up", lengths.num_rounds + 1)
+        timings = speed.compete(
+            found,
+            num_rounds=lengths.num_rounds,
+            num_tokens=lengths.num_tokens,
+            advance=lambda: progress.advance(1),
+        )
+    return agreed, timings
+
+
+def _economy(peers: Peers, paths: dict[str, str], kind: str, lengths: Lengths) -> Economy:
     """What needs an engine that keeps texts which ended."""
     from eft_integrations.benchmark import economy, speed
+    from eft_integrations.benchmark.contenders import Trio
     from eft_integrations.engine import Engine
 
     members: Any = paths
@@ -173,8 +186,8 @@ def _economy(paths: dict[str, str], kind: str, lengths: Lengths, weight_bytes: i
         size = min(lengths.conversation_len, engine.context_len - 64)
         prompts = [p[:size] for p in speed.prompts_of(engine.vocab_size, rounds + 1, size)]
         return economy.Economy(
-            weight_bytes=weight_bytes,
-            bandwidth=economy.bandwidth(),
+            weight_bytes=peers.run(Trio.num_bytes),
+            bandwidth=peers.measure(economy.bandwidth),
             turns=economy.turns(engine, prompts[:-1]),
             drafts=list(economy.break_even(engine, prompts[-1], lengths.num_tokens)),
         )

@@ -24,9 +24,9 @@ def test_a_block_pays_from_this_acceptance_on(
 def test_a_token_reads_every_weight_once() -> None:
     family = Trio.load({role: str(path) for role, path in trio().items()}, "bfloat16")
     # Heads are the embeddings here, and so they are read.
-    assert family.num_bytes == 2 * (4_213_504 + 2 * 839_664)
+    assert family.num_bytes() == 2 * (4_213_504 + 2 * 839_664)
     family.base.lm_head.weight = torch.nn.Parameter(family.base.lm_head.weight.clone())
-    assert family.num_bytes == 2 * (4_213_504 + 2 * 839_664)
+    assert family.num_bytes() == 2 * (4_213_504 + 2 * 839_664)
 
 
 def test_figures_follow_from_times() -> None:
