@@ -29,7 +29,8 @@ class Peers:
     ) -> T:
         """``call(trio, …)``, with weights packed as the engine packs them or as they were."""
         which = (*self._which, is_packed)
-        return self._pool.submit(_on, which, call, *arguments, **named).result()
+        told: T = self._pool.submit(_on, which, call, *arguments, **named).result()
+        return told
 
     def measure(self, call: Callable[[], T]) -> T:
         """A function that needs no trio."""
