@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from typing import Any, Self, TypeVar
 
 from eft_integrations.benchmark.contenders import Trio
+from eft_integrations.engine.packing import can_pack
 
 T = TypeVar("T")
 
@@ -23,6 +24,11 @@ class Peers:
     def __init__(self, paths: dict[str, str], dtype: str) -> None:
         self._which = tuple(sorted(paths.items())), dtype
         self._pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+
+    @property
+    def can_pack(self) -> bool:
+        """Whether packed weights are something else here."""
+        return can_pack() and self._which[1] == "bfloat16"
 
     def run(
         self, call: Callable[..., T], *arguments: Any, is_packed: bool = False, **named: Any

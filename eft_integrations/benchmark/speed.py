@@ -13,7 +13,6 @@ from eft_integrations.benchmark.contenders import Prompt, large_alone, naive, up
 from eft_integrations.benchmark.figures import Spread, spread
 from eft_integrations.benchmark.peers import Peers
 from eft_integrations.engine import Engine
-from eft_integrations.engine.packing import can_pack
 
 _MIXED = (0.3, 0.6, 1.0, 1.5)
 Run = Callable[[], list[Prompt]]
@@ -73,7 +72,7 @@ def _of_peers(
     is_alone = len(prompts) == 1
     batch = "one by one" if is_alone else "static batch"
     rows = partial(Contender, num_rows=len(prompts))
-    for is_packed in (False, True) if can_pack() else (False,):
+    for is_packed in (False, True) if peers.can_pack else (False,):
         run = partial(peers.run, is_packed=is_packed)
         note = ", packed" if is_packed else ""
         yield rows(

@@ -70,6 +70,7 @@ class Core:
         for sequence in [*self.scheduler.running]:
             with self._alone(sequence):
                 self.speculator.prepare(sequence)
+        self.speculator.agree(len(self.scheduler.running))
         rows = self.scheduler.plan()
         if not rows:
             return False
@@ -79,6 +80,7 @@ class Core:
             self._run(rows)
         except Exception as error:
             self._fail([row.sequence for row in rows], error)
+        self.speculator.end()
         return True
 
     def abort(self, reason: Callable[[], EFTError]) -> None:

@@ -2,68 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from collections.abc import Sequence as Seq
 from itertools import groupby
-from statistics import median
 
 from torch import Tensor
 
 from eft_integrations.engine.forward import Feed, Runner
+from eft_integrations.engine.pace import Pace
 from eft_integrations.engine.prefixes import MIN_LEN, Found, Part, Prefixes, shared_len
 from eft_integrations.engine.sequence import Sequence
 from eft_integrations.request import MemberStats
-
-# A time is taken for known after so many passes, and forgotten after so many later ones.
-_ENOUGH, _KEPT, _FORGOTTEN = 3, 7, 2000
-_LARGEST = 256  # tokens; what prompts take says nothing about decoding
-
-
-class Pace:
-    """How long a role's passes take, by their number of tokens."""
-
-    def __init__(self) -> None:
-        self._samples: dict[int, deque[float]] = {}
-        self._medians: dict[int, float] = {}
-        self._noted: dict[int, int] = {}
-        self._num_noted = 0
-
-    def note(self, num_tokens: int, seconds: float) -> None:
-        """One pass took so long."""
-        if num_tokens > _LARGEST:
-            return
-        self._num_noted += 1
-        size = _bucket(num_tokens)
-        samples = self._samples.setdefault(size, deque(maxlen=_KEPT))
-        if self._noted.get(size, 0) <= self._num_noted - _FORGOTTEN:
-            samples.clear()
-        samples.append(seconds)
-        self._noted[size] = self._num_noted
-        self._medians[size] = median(samples)
-
-    def seconds(self, num_tokens: int) -> float | None:
-        """The median of the last passes of this size, or of the next smaller one; None at first.
-
-        Where nothing is known of a size, it is taken to cost no more than a smaller one: so it
-        will be tried.
-        """
-        known = [size for size in self._samples if self._is_known(size)]
-        fitting = [size for size in known if size <= _bucket(num_tokens)]
-        nearest = max(fitting) if fitting else min(known, default=None)
-        return None if nearest is None else self._medians[nearest]
-
-    def _is_known(self, size: int) -> bool:
-        is_fresh = self._noted[size] > self._num_noted - _FORGOTTEN
-        return is_fresh and len(self._samples[size]) >= _ENOUGH
-
-
-def _bucket(num_tokens: int) -> int:
-    """Sizes that are told apart: up to 16 each, then four to an octave."""
-    if num_tokens <= 16:
-        return num_tokens
-    step = 1 << (num_tokens.bit_length() - 3)
-    return num_tokens // step * step
 
 
 class Passes:
@@ -112,6 +61,11 @@ class Passes:
 
     def _add(self, role: str, done: MemberStats) -> None:
         self.totals[role] = self.totals.get(role, MemberStats()) + done
+
+    @property
+    def seconds(self) -> float:
+        """Of all passes of all roles until now."""
+        return sum(total.seconds for total in self.totals.values())
 
     def resume(self, slot: int, sequence: Sequence, running: Seq[Sequence]) -> None:
         """Begin a text that has nothing cached with what was cached of another one.

@@ -10,18 +10,19 @@ tuned member as the drafter).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from collections.abc import Sequence as Seq
 from contextlib import suppress
-from copy import copy
 from dataclasses import replace
-from functools import cached_property
+from time import perf_counter
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from eft_integrations.engine.drafting import Drafting, Track
 from eft_integrations.engine.forward import Feed
+from eft_integrations.engine.lengths import Bid, Costs, Scale, best_length, rate
 from eft_integrations.engine.passes import Passes
 from eft_integrations.engine.sampling import adjust, choose
 from eft_integrations.engine.scheduler import Row
@@ -32,73 +33,9 @@ from eft_integrations.rule import log_probabilities
 
 # The free drafters: an earlier place of the text, and a grammar that leaves no choice.
 LOOKUP, GRAMMAR = "lookup", "grammar"
-_GRAM = 3
-# After so many tokens without a draft one is tried: texts change.
+# After so many steps without a draft one is tried: texts change.
 _RETRY = 64
 _RETRY_LEN = 2
-
-
-class Track:
-    """How often what a drafter said was kept; the recent counts more."""
-
-    def __init__(self, memory: float) -> None:
-        self.memory = memory
-        self.offered = 0.0
-        self.kept = 0.0
-
-    def note(self, num_kept: int, *, was_refused: bool) -> None:
-        """So many tokens of a draft were kept, and one more was refused or not."""
-        fading = self.memory ** (num_kept + was_refused)
-        self.kept = self.kept * fading + num_kept
-        self.offered = self.offered * fading + num_kept + was_refused
-
-    def chance(self, prior: float) -> float:
-        """The probability that a token is kept, where ``prior`` counts as two observations."""
-        return (self.kept + 2 * prior) / (self.offered + 2)
-
-
-class Lookup:
-    """Where the last few tokens stood before: what followed there may follow here."""
-
-    def __init__(self, tokens: Seq[int]) -> None:
-        self.tokens: list[int] = []
-        self._ends: dict[tuple[int, ...], int] = {}
-        self._match: int | None = None
-        self.extend(tokens)
-
-    def extend(self, tokens: Seq[int]) -> None:
-        """More tokens of the text."""
-        for token in tokens:
-            self.tokens.append(token)
-            gram = tuple(self.tokens[-_GRAM:])
-            self._match = self._ends.get(gram) if len(gram) == _GRAM else None
-            self._ends[gram] = len(self.tokens)
-
-    def proposal(self, max_len: int) -> list[int]:
-        """What followed the latest earlier place; nothing where there is none."""
-        return [] if self._match is None else self.tokens[self._match : self._match + max_len]
-
-
-class Drafting:
-    """What speculation keeps of one sequence."""
-
-    def __init__(self, prompt: Seq[int]) -> None:
-        self.tracks: defaultdict[str, Track] = defaultdict(lambda: Track(0.95))
-        self.drafter = ""
-        self.proposal: Seq[int] = ()
-        self.num_plain = 0  # tokens since the last draft
-        self._prompt = prompt
-        self._num_seen = 0
-
-    @cached_property
-    def _lookup(self) -> Lookup:
-        return Lookup(self._prompt)
-
-    def look_up(self, output: Seq[int], max_len: int) -> list[int]:
-        """What followed an earlier place like the end of this output."""
-        self._lookup.extend(output[self._num_seen :])
-        self._num_seen = len(output)
-        return self._lookup.proposal(max_len)
 
 
 class Speculator:
@@ -120,7 +57,11 @@ class Speculator:
         self.has_lookup = has_lookup
         self._priors: defaultdict[str, Track] = defaultdict(lambda: Track(0.99))
         self._known: dict[int, Drafting] = {}
-        self._costs = Costs(passes, 1)
+        self._bids: list[tuple[Sequence, Bid]] = []
+        self._costs = Costs(passes.paces)
+        self._plain, self._drafted = Scale(), Scale()
+        self._num_plain = 0  # steps since the last draft
+        self._clock = Clock(passes)
 
     # Before the step.
 
@@ -128,29 +69,96 @@ class Speculator:
         """A step of these begins: what was known of others is dropped."""
         numbers = {sequence.number for sequence in running}
         self._known = {n: known for n, known in self._known.items() if n in numbers}
-        num_rows = sum(bool(sequence.output) for sequence in running)
-        self._costs = Costs(self.passes, max(1, num_rows))
+        self._bids = []
+        self._costs = Costs(self.passes.paces)
+        self._clock = Clock(self.passes)
 
     def prepare(self, sequence: Sequence) -> None:
-        """Set its ``draft_len``."""
+        """Take its bid, or set the ``draft_len`` that it asks for."""
+        sequence.draft_len = 0
+        if sequence.is_scoring or not sequence.output:
+            return
         wanted = sequence.request.sampling.speculation
         most = min(MAX_DRAFT, sequence.num_left - 1)
-        is_plain = wanted in ("off", 0) or most < 1 or not sequence.output or sequence.is_scoring
-        sequence.draft_len = 0 if is_plain else self._draft_len(sequence, wanted, most)
+        bid = Bid(roles=sequence.roles)
+        if wanted not in ("off", 0) and most >= 1:
+            known = self._known.setdefault(
+                sequence.number, Drafting(sequence.request.prompts[BASE])
+            )
+            if isinstance(wanted, int):
+                sequence.draft_len = self._as_told(sequence, known, min(wanted, most))
+            else:
+                bid = self._bid(sequence, known, most)
+        self._bids.append((sequence, bid))
 
-    def _draft_len(self, sequence: Sequence, wanted: int | str, most: int) -> int:
-        known = self._known.setdefault(sequence.number, Drafting(sequence.request.prompts[BASE]))
-        free = self._free(sequence, known, most)
+    def agree(self, num_running: int) -> None:
+        """All that bid draft as far as pays for all of them together."""
+        bids = [bid for _, bid in self._bids]
+        length = 0
+        if any(bid.limit for bid in bids) and self._costs.are_known:
+            length = best_length(bids, self._costs, drafted=self._drafted, plain=self._plain)
+            self._num_plain = 0 if length else self._num_plain + 1
+            if self._num_plain > _RETRY:
+                self._num_plain, length = 0, _RETRY_LEN
+        for sequence, bid in self._bids:
+            if bid.limit:
+                sequence.draft_len = min(bid.limit, length)
+        if len(bids) == num_running:  # no prompts among them
+            is_drafted = any(sequence.draft_len for sequence, _ in self._bids)
+            self._clock.scale = self._drafted if is_drafted else self._plain
+
+    def _as_told(self, sequence: Sequence, known: Drafting, length: int) -> int:
+        """The tuned member drafts; where its weight is not positive, an earlier place."""
+        tuned = self._tuned(sequence)
+        if tuned is not None:
+            known.drafter, known.proposal = tuned, ()
+            return length
+        known.drafter = LOOKUP
+        known.proposal = known.look_up(sequence.output, length) if self.has_lookup else ()
+        return len(known.proposal)
+
+    def _tuned(self, sequence: Sequence) -> str | None:
+        """The tuned member with the largest weight, if that is positive."""
         weights = sequence.weights
         tuned = max(self.drafters, key=lambda role: weights.get(role, 0.0), default=BASE)
-        if isinstance(wanted, int):
-            is_free = weights.get(tuned, 0.0) <= 0 or tuned == BASE
-            known.drafter = LOOKUP if is_free else tuned
-            known.proposal = free.get(LOOKUP, [])[:wanted] if is_free else ()
-            return len(known.proposal) if is_free else min(wanted, most)
-        # Where the sizes are swapped, the base is the one that drafts.
-        roles = [role for role in dict.fromkeys((tuned, BASE)) if weights.get(role, 0.0) > 0]
-        return self._best(known, free, roles, most, self._costs.of(sequence.roles))
+        return tuned if tuned != BASE and weights.get(tuned, 0.0) > 0 else None
+
+    def _bid(self, sequence: Sequence, known: Drafting, most: int) -> Bid:
+        """The best of what it could draft, a limit of 0 where that is nothing."""
+        roles = sequence.roles
+        proposals = self._free(sequence, known, most)
+        offers: dict[str, Bid] = {
+            drafter: Bid(roles=roles, limit=len(tokens), chance=self._chance(known, drafter))
+            for drafter, tokens in proposals.items()
+        }
+        writer = self._writer(sequence)
+        if writer is not None:
+            chance = self._chance(known, writer)
+            offers[writer] = Bid(roles=roles, limit=most, chance=chance, writer=writer)
+        if not offers or not self._costs.are_known:
+            return Bid(roles=roles)
+        # One offer needs no comparison, which takes a while.
+        known.drafter = (
+            next(iter(offers))
+            if len(offers) == 1
+            else max(offers, key=lambda drafter: self._most(offers[drafter]))
+        )
+        known.proposal = proposals.get(known.drafter, ())
+        return offers[known.drafter]
+
+    def _writer(self, sequence: Sequence) -> str | None:
+        """The faster of the tuned member and, where the sizes are swapped, the base."""
+        weights = sequence.weights
+        roles = [self._tuned(sequence), BASE if weights.get(BASE, 0.0) > 0 else None]
+        able = [role for role in roles if role is not None]
+        return min(able, key=lambda role: self._costs.seconds(role, 1), default=None)
+
+    def _chance(self, known: Drafting, drafter: str) -> float:
+        return known.tracks[drafter].chance(self._priors[drafter].chance(0.8))
+
+    def _most(self, bid: Bid) -> float:
+        """Tokens a second of this row alone, at the best length."""
+        return max(rate([bid], length, self._costs) for length in range(1, bid.limit + 1))
 
     def _free(self, sequence: Sequence, known: Drafting, most: int) -> dict[str, list[int]]:
         """What can be proposed without a pass."""
@@ -160,36 +168,6 @@ class Speculator:
         if self.has_lookup:
             found[LOOKUP] = known.look_up(sequence.output, most)
         return {drafter: tokens for drafter, tokens in found.items() if tokens}
-
-    def _best(
-        self,
-        known: Drafting,
-        free: Mapping[str, list[int]],
-        roles: Seq[str],
-        most: int,
-        costs: Costs,
-    ) -> int:
-        """The drafter and the length with the most tokens a second; 0 where none pays."""
-        if not costs.are_known:
-            return 0
-        best, best_len = 1 / costs.checking(0), 0
-        for drafter in [*free, *roles]:
-            limit = len(free[drafter]) if drafter in free else most
-            chance = known.tracks[drafter].chance(self._priors[drafter].chance(0.8))
-            expected, kept = 1.0, 1.0
-            for length in range(1, limit + 1):
-                kept *= chance
-                expected += kept
-                cost = (
-                    costs.checking(length) if drafter in free else costs.drafting(drafter, length)
-                )
-                if expected / cost > best:
-                    best, best_len = expected / cost, length
-                    known.drafter, known.proposal = drafter, free.get(drafter, ())[:length]
-        if not best_len and roles and known.num_plain >= _RETRY:
-            known.drafter, known.proposal = roles[0], ()
-            return min(_RETRY_LEN, most)
-        return best_len
 
     # In the step.
 
@@ -201,7 +179,8 @@ class Speculator:
             if len(row.blends) > row.num_logits:
                 known = self._known[row.sequence.number]
                 if known.proposal:
-                    out[i] = _with(row, Draft(tokens=known.proposal, drafter=known.drafter))
+                    tokens = known.proposal[: len(row.blends) - row.num_logits]
+                    out[i] = _with(row, Draft(tokens=tokens, drafter=known.drafter))
                 else:
                     writers.setdefault(known.drafter, []).append(i)
         for role, indices in writers.items():
@@ -231,12 +210,15 @@ class Speculator:
 
     # After the step.
 
+    def end(self) -> None:
+        """All rows are settled."""
+        self._clock.stop()
+
     def settle(self, row: Row, num_chosen: int) -> None:
         """``num_chosen`` tokens came of the row: note what of its draft was kept."""
         known, draft = self._known.get(row.sequence.number), row.draft
         if known is None:
             return
-        known.num_plain = 0 if draft is not None else known.num_plain + num_chosen
         if draft is not None:
             chosen = row.sequence.output[len(row.sequence.output) - num_chosen :]
             num_kept = sum(a == b for a, b in zip(chosen, draft.tokens, strict=False))
@@ -246,41 +228,19 @@ class Speculator:
             self.passes.credit(row.sequence, draft.drafter, len(draft.tokens), num_kept)
 
 
-class Costs:
-    """What a step of these roles costs, in seconds, by the length of its drafts."""
+class Clock:
+    """What a step takes, and what of it its passes take."""
 
-    def __init__(self, passes: Passes, num_rows: int) -> None:
+    def __init__(self, passes: Passes) -> None:
         self._passes = passes
-        self._num_rows = num_rows
-        self._found: dict[tuple[str, int], float] = {}
-        self._roles: Collection[str] = passes.runners
+        self._started = perf_counter(), passes.seconds
+        self.scale: Scale | None = None  # where it is noted
 
-    def of(self, roles: Collection[str]) -> Costs:
-        """The same where only these roles pass."""
-        found = copy(self)
-        found._roles = roles
-        return found
-
-    @property
-    def are_known(self) -> bool:
-        """Whether every role was timed."""
-        return all(self._passes.paces[role].seconds(self._num_rows) for role in self._roles)
-
-    def checking(self, length: int) -> float:
-        """Every role passes once over the last token and the draft."""
-        return sum(self._pass(role, length + 1) for role in self._roles)
-
-    def drafting(self, drafter: str, length: int) -> float:
-        """The drafter passes once for each token, the others check."""
-        others = sum(self._pass(role, length + 1) for role in self._roles if role != drafter)
-        return others + (length + 1) * self._pass(drafter, 1)
-
-    def _pass(self, role: str, width: int) -> float:
-        key = role, width
-        if key not in self._found:
-            seconds = self._passes.paces[role].seconds(width * self._num_rows)
-            self._found[key] = max(seconds or 0.0, 1e-9)
-        return self._found[key]
+    def stop(self) -> None:
+        """The step is done."""
+        whole, inside = perf_counter() - self._started[0], self._passes.seconds - self._started[1]
+        if self.scale is not None and inside > 0:
+            self.scale.note(inside, whole)
 
 
 def _with(row: Row, draft: Draft) -> Row:

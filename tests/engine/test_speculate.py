@@ -18,9 +18,11 @@ from eft_integrations import (
     Sampling,
     StepFailed,
 )
-from eft_integrations.engine.passes import Pace
+from eft_integrations.engine.drafting import Lookup, Track
+from eft_integrations.engine.lengths import Bid, Costs, Scale, best_length
+from eft_integrations.engine.pace import Pace
 from eft_integrations.engine.scripted import scripted_core
-from eft_integrations.engine.speculate import GRAMMAR, LOOKUP, Lookup, Track
+from eft_integrations.engine.speculate import GRAMMAR, LOOKUP
 from tests.conftest import llama, save_trio
 from tests.engine.test_distribution import LOGITS, always, chi_square_fits, mixed_sequence, written
 
@@ -259,7 +261,7 @@ def test_lookup_proposes_what_followed_the_last_time() -> None:
     assert lookup.proposal(2) == [9, 1]
 
 
-def test_a_time_is_known_after_some_passes_and_small_sizes_stand_for_larger_ones() -> None:
+def test_a_time_is_known_after_some_passes_and_lies_on_a_line_between_two_sizes() -> None:
     pace = Pace()
     assert pace.seconds(1) is None
     for seconds in (9.0, 1.0, 1.0):
@@ -267,7 +269,55 @@ def test_a_time_is_known_after_some_passes_and_small_sizes_stand_for_larger_ones
     assert pace.seconds(1) == pace.seconds(5) == 1.0
     for seconds in (2.0, 2.0, 2.0):
         pace.note(5, seconds)
-    assert (pace.seconds(1), pace.seconds(4), pace.seconds(5)) == (1.0, 1.0, 2.0)
+    assert [pace.seconds(num) for num in (1, 3, 5, 9)] == [1.0, 1.5, 2.0, 3.0]
+    for seconds in (1.5, 1.5, 1.5):
+        pace.note(8, seconds)  # faster than a smaller one; a larger one is taken to be no faster
+    assert [pace.seconds(num) for num in (5, 8, 16)] == [2.0, 1.5, 1.5]
+
+
+def paces(**seconds: tuple[float, float]) -> dict[str, Pace]:
+    """By role: of a token, and of each token more."""
+    out = {}
+    for role, (first, more) in seconds.items():
+        out[role] = Pace()
+        for num in (1, 1, 1, 96, 96, 96):
+            out[role].note(num, first + more * (num - 1))
+    return out
+
+
+def writing(chance: float, limit: int = 16) -> Bid:
+    return Bid(roles={"base", "tuned"}, limit=limit, chance=chance, writer="tuned")
+
+
+def test_a_step_costs_the_drafters_passes_and_one_pass_that_checks() -> None:
+    costs = Costs(paces(base=(10.0, 0.5), tuned=(1.0, 0.0)))
+    assert costs.step([writing(0.9)], 0) == pytest.approx(11.0)
+    assert costs.step([writing(0.9)], 3) == pytest.approx(10.0 + 1.5 + 4 * 1.0)
+    # A row without a draft: padded to four columns, or a pass of its own.
+    plain = Bid(roles={"base"})
+    assert costs.step([writing(0.9), plain], 3) == pytest.approx(10.0 + 7 * 0.5 + 4 * 1.0)
+
+
+def test_rows_agree_on_the_length_that_gives_most_tokens_a_second() -> None:
+    drafted, plain = Scale(), Scale()
+    costs = Costs(paces(base=(10.0, 0.1), tuned=(1.0, 0.0)))
+    lengths = [
+        best_length([writing(chance)], costs, drafted=drafted, plain=plain)
+        for chance in (0.0, 0.5, 0.9, 1.0)
+    ]
+    assert lengths[0] == 0 < lengths[1] < lengths[2] < lengths[3] == 16
+    # Where each token more costs what a token gives, nothing pays.
+    dear = Costs(paces(base=(1.0, 1.0), tuned=(0.5, 0.5)))
+    assert best_length([writing(0.9)] * 8, dear, drafted=drafted, plain=plain) == 0
+
+
+def test_what_drafts_cost_beside_the_passes_counts() -> None:
+    costs = Costs(paces(base=(2.0, 0.0), tuned=(1.0, 0.0)))
+    drafted, plain = Scale(), Scale()
+    assert best_length([writing(0.9)], costs, drafted=drafted, plain=plain) > 0
+    for _ in range(3):
+        drafted.note(1.0, 3.0)
+    assert best_length([writing(0.9)], costs, drafted=drafted, plain=plain) == 0
 
 
 @pytest.mark.parametrize("value", ["fast", -1, 17, 2.5, True])
