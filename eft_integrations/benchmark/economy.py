@@ -9,6 +9,7 @@ from time import perf_counter
 import torch
 
 from eft_integrations.benchmark.contenders import Prompt
+from eft_integrations.benchmark.coupling import Kept
 from eft_integrations.benchmark.figures import Spread, seconds_of, spread
 from eft_integrations.engine import Engine
 
@@ -68,6 +69,7 @@ class Economy:
     bandwidth: float
     turns: Turns
     drafts: Sequence[BreakEven]
+    kept: Kept | None  # of sampled text; None where no text is to be had
 
     @property
     def floor(self) -> float:

@@ -68,12 +68,19 @@ def remarks(told: Economy, timings: Sequence[Timing]) -> list[str]:
         f"{one.draft_len}: " + ("never" if one.acceptance is None else f"{one.acceptance:.0%}")
         for one in told.drafts
     )
+    sampled = ""
+    if told.kept is not None:
+        sampled = (
+            f" Of sampled text (temperature 1) {told.kept.by_coupling:.1%} of what is drafted is "
+            f"kept; rejection sampling, whose texts depend on drafts, keeps "
+            f"{told.kept.by_rejection:.1%}."
+        )
     size, speed = told.weight_bytes / 1e9, told.bandwidth / 1e9
     return [
         f"Reading {size:.2f} GB of weights a token at {speed:.1f} GB/s allows {told.floor:.2f} "
         f"tokens/s; a prompt alone without speculation takes "
         f"{told.floor / plain.rate:.2f} times as long.",
-        f"Drafts pay where they are right more often than (by length) {drafts}.",
+        f"Drafts pay where they are right more often than (by length) {drafts}.{sampled}",
         f"The second turn after {told.turns.prompt_len} tokens gives its first token in "
         f"{spelled(told.turns.ratio)} of the time of a cold start ({median(told.turns.second):.3f} "
         f"of {median(told.turns.cold):.3f} s).",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -19,9 +19,14 @@ from eft_integrations.cli.progress import bar
 from eft_integrations.errors import InvalidRequest
 
 if TYPE_CHECKING:
+    from eft_integrations.benchmark.coupling import Kept
     from eft_integrations.benchmark.economy import Economy
     from eft_integrations.benchmark.peers import Peers
     from eft_integrations.benchmark.speed import Contender, Timing
+    from eft_integrations.engine import Engine
+
+# Of the family's held-out questions, for texts that are sampled.
+_EVERY = 24
 
 
 def bench(
@@ -81,7 +86,8 @@ def bench(
     elif members.are_embedded:
         with TemporaryDirectory() as folder:
             Console(stderr=True).print("building the synthetic trio, two billion parameters …")
-            _speed(*_built(Path(folder), synthetic, dtype), lengths, output)
+            wordless = replace(lengths, has_words=False)
+            _speed(*_built(Path(folder), synthetic, dtype), wordless, output)
     else:
         raise InvalidRequest("--synthetic builds its own members; leave --base … out")
 
@@ -95,6 +101,7 @@ class Lengths:
     prompt_len: int
     sizes: Sequence[int]
     conversation_len: int = 1000
+    has_words: bool = True  # text can be read and written
 
 
 def _given(members: which.Members) -> tuple[str, dict[str, str], str]:
@@ -115,9 +122,10 @@ def _given(members: which.Members) -> tuple[str, dict[str, str], str]:
 def _built(folder: Path, agreement: float, dtype: str | None) -> tuple[str, dict[str, str], str]:
     """The same of a synthetic trio; in bfloat16, as large models are stored, unless told."""
     from eft_integrations.benchmark.synthetic import build_trio
+    from eft_integrations.engine.worker import apart
 
     kind = "bfloat16" if dtype is None or dtype == "auto" else dtype
-    built = build_trio(folder, agreement, dtype=kind)
+    built = apart(lambda: build_trio(folder, agreement, dtype=kind))
     return f"Synthetic trio, agreement {agreement:g}, {kind}", built, kind
 
 
@@ -186,11 +194,23 @@ def _economy(peers: Peers, paths: dict[str, str], kind: str, lengths: Lengths) -
         size = min(lengths.conversation_len, engine.context_len - 64)
         prompts = [p[:size] for p in speed.prompts_of(engine.vocab_size, rounds + 1, size)]
         return economy.Economy(
+            kept=_kept(peers, engine, lengths.num_tokens) if lengths.has_words else None,
             weight_bytes=peers.run(Trio.num_bytes),
             bandwidth=peers.measure(economy.bandwidth),
             turns=economy.turns(engine, prompts[:-1]),
             drafts=list(economy.break_even(engine, prompts[-1], lengths.num_tokens)),
         )
+
+
+def _kept(peers: Peers, engine: Engine, num_tokens: int) -> Kept:
+    """Of drafts of answers to the family's held-out questions."""
+    from eft_integrations import tiny
+    from eft_integrations.benchmark import coupling
+    from eft_integrations.evaluation.questions import load_questions
+
+    questions = load_questions(*tiny.question_files("heldout"))[::_EVERY]
+    asked = coupling.asked(engine, questions)
+    return peers.run(coupling.kept, asked, coupling.sample(engine, asked, num_tokens))
 
 
 def _show(title: str, lines: Any) -> None:

@@ -161,7 +161,7 @@ class Core:
             else torch.zeros(num, self.size, device=device)
             for i, num in counts.items()
         ]
-        return torch.cat(parts)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _score(self, predicted: Predicted) -> None:
         """Take the log-probabilities of known continuations; retire those that are complete."""

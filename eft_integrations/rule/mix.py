@@ -34,7 +34,8 @@ class Mixed:
 
 def log_probabilities(logits: Tensor) -> Tensor:
     """Logits [..., V] of any dtype → float32 log-probabilities, never below ``FLOOR``."""
-    return torch.log_softmax(logits.float(), dim=-1).clamp_min(FLOOR)
+    # In place: with large vocabularies fresh memory costs more than the arithmetic.
+    return torch.log_softmax(logits, dim=-1, dtype=torch.float32).clamp_min_(FLOOR)
 
 
 def combine(members: Mapping[str, Tensor], terms: Sequence[Terms]) -> Mixed:

@@ -32,4 +32,4 @@ def test_a_token_reads_every_weight_once() -> None:
 def test_figures_follow_from_times() -> None:
     times = Turns(prompt_len=9, cold=[1.0, 2.0, 4.0], second=[0.5, 0.2, 1.0])
     assert times.ratio == (0.25, 0.1, 0.5)
-    assert Economy(weight_bytes=4, bandwidth=8.0, turns=times, drafts=[]).floor == 2.0
+    assert Economy(weight_bytes=4, bandwidth=8.0, turns=times, drafts=[], kept=None).floor == 2.0

@@ -34,6 +34,7 @@ def test_every_way_to_write_is_timed_and_the_report_is_written(eft: Eft, tmp_pat
     economy = told["economy"]
     assert economy["turns"]["prompt_len"] == 1000
     assert max(economy["turns"]["second"]) < min(economy["turns"]["cold"])
+    assert 0.5 < economy["kept"]["by_coupling"] < economy["kept"]["by_rejection"] < 1
     assert [one["draft_len"] for one in economy["drafts"]] == [1, 2, 4, 8]
     assert "The second turn after 1000 tokens" in report
     assert "The second turn after 1000 tokens" in result.stdout.replace("\n", " ")
