@@ -37,7 +37,7 @@ GUESTS = {
     "transformers": {"engine", "chat", "tiny", "benchmark"},
     "safetensors": {"engine", "tiny"},
     "llguidance": {"engine"},
-    "psutil": {"engine"},
+    "psutil": {"engine", "benchmark"},
     "huggingface_hub": {"engine"},
     "lm_eval": {"evaluation"},
     "langchain_core": {"langchain"},

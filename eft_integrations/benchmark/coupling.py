@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from eft_integrations.benchmark.contenders import Prompt, Trio
-from eft_integrations.chat import render
+from eft_integrations.chat import Message, render
 from eft_integrations.engine import Engine
-from eft_integrations.evaluation.questions import Question
 from eft_integrations.mixture import BASE
 
 # Of each position so many tokens count; what is kept of the others is no more than their mass.
@@ -31,12 +30,12 @@ class Kept:
     by_rejection: float
 
 
-def asked(engine: Engine, questions: Sequence[Question]) -> list[Prompt]:
-    """The prompts of questions; as bare text where the tuned member has no chat template."""
+def asked(engine: Engine, conversations: Sequence[Sequence[Message]]) -> list[Prompt]:
+    """Their prompts; the last message alone where the tuned member has no chat template."""
     tokenizer = engine.tokenizer()
     if tokenizer.chat_template:
-        return [render(engine, one.messages)[BASE] for one in questions]
-    return [list(tokenizer.encode(str(one.messages[-1]["content"]))) for one in questions]
+        return [render(engine, messages)[BASE] for messages in conversations]
+    return [list(tokenizer.encode(str(messages[-1]["content"]))) for messages in conversations]
 
 
 def sample(engine: Engine, prompts: Sequence[Prompt], num_tokens: int) -> list[Prompt]:

@@ -44,9 +44,10 @@ def _peak(paths: dict[str, str], dtype: str) -> Figure:
         (prompt,) = prompts_of(engine.vocab_size, 1, _PROMPT_LEN)
         engine.generate(prompt, max_tokens=_NUM_TOKENS)
         caches = engine.stats().kv_bytes
-    ratio = (_most_resident() - before) / (weights + caches)
+    held = weights + caches
+    ratio = (_most_resident() - before) / held
     return Figure(
-        name=f"peak memory above imports, by {(weights + caches) / 1e9:.2f} GB of members and caches",
+        name=f"peak memory above imports, by {held / 1e9:.2f} GB of members and caches",
         unit="×",
         value=ratio,
         low=ratio,

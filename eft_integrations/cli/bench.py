@@ -2,39 +2,33 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
+from eft_integrations.cli import measuring
 from eft_integrations.cli import members as which
-from eft_integrations.cli.progress import bar
+from eft_integrations.cli.measuring import Lengths, Measured
 from eft_integrations.errors import InvalidRequest
 
-if TYPE_CHECKING:
-    from eft_integrations.benchmark.coupling import Kept
-    from eft_integrations.benchmark.economy import Economy
-    from eft_integrations.benchmark.peers import Peers
-    from eft_integrations.benchmark.speed import Contender, Timing
-    from eft_integrations.engine import Engine
-
-# Of the family's held-out questions, for texts that are sampled.
-_EVERY = 24
+# Options of what is not speed.
+_TAKES = {
+    "langchain": ("--rounds",),
+    "memory": ("--synthetic", "--base", "--tuned", "--reference", "--dtype"),
+}
 
 
 def bench(
     what: Annotated[
-        Literal["speed", "langchain"],
+        Literal["speed", "langchain", "memory"],
         typer.Argument(
             help="speed: against the naive loop and the large model alone. langchain: what ChatEFT "
-            "costs beside the engine."
+            "costs beside the engine. memory: at most, and after many requests."
         ),
     ] = "speed",
     rounds: Annotated[
@@ -71,41 +65,56 @@ def bench(
     dtype: which.DtypeOption = None,
 ) -> None:
     """Measure on this machine: tokens a second of every way to write up-scaled text."""
+    _refuse_unheeded(
+        what,
+        {
+            "--rounds": rounds,
+            "--tokens": tokens,
+            "--prompt": prompt,
+            "--rows": rows,
+            "--output": output,
+            "--synthetic": synthetic,
+            "--base": base,
+            "--tuned": tuned,
+            "--reference": reference,
+            "--dtype": dtype,
+        },
+    )
+    if what == "langchain":
+        measuring.langchain(rounds or 9)
+        return
     members = which.Members(base=base, tuned=tuned, reference=reference, dtype=dtype)
     lengths = Lengths(rounds or 3, tokens or 64, prompt or 128, rows or [1, 8, 16])
-    if what == "langchain":
-        given = (tokens, prompt, rows, synthetic, output, base, tuned, reference, dtype)
-        if any(value is not None for value in given):
-            raise InvalidRequest(
-                "eft bench langchain measures the embedded family and takes --rounds only; "
-                "leave the other options out"
-            )
-        _langchain(rounds or 9)
-    elif synthetic is None:
-        _speed(*_given(members), lengths, output)
+    with _trio(members, synthetic) as trio:
+        if what == "memory":
+            measuring.memory(trio)
+        else:
+            measuring.speed(trio, lengths, output)
+
+
+def _refuse_unheeded(what: str, given: Mapping[str, object]) -> None:
+    """What is given must be of use."""
+    taken = _TAKES.get(what, given)
+    idle = [name for name, value in given.items() if value is not None and name not in taken]
+    if idle:
+        raise InvalidRequest(
+            f"eft bench {what} takes {', '.join(taken)} only; leave {', '.join(idle)} out"
+        )
+
+
+@contextmanager
+def _trio(members: which.Members, synthetic: float | None) -> Iterator[Measured]:
+    if synthetic is None:
+        yield _given(members)
     elif members.are_embedded:
         with TemporaryDirectory() as folder:
             Console(stderr=True).print("building the synthetic trio, two billion parameters …")
-            wordless = replace(lengths, has_words=False)
-            _speed(*_built(Path(folder), synthetic, dtype), wordless, output)
+            yield _built(Path(folder), synthetic, members.dtype)
     else:
         raise InvalidRequest("--synthetic builds its own members; leave --base … out")
 
 
-@dataclass(frozen=True)
-class Lengths:
-    """How often, how long, and how many at once."""
-
-    num_rounds: int
-    num_tokens: int
-    prompt_len: int
-    sizes: Sequence[int]
-    conversation_len: int = 1000
-    has_words: bool = True  # text can be read and written
-
-
-def _given(members: which.Members) -> tuple[str, dict[str, str], str]:
-    """A title, the folder of each role, and the dtype."""
+def _given(members: which.Members) -> Measured:
     from eft_integrations.engine.placement import default_dtype
 
     by_role = members.by_role
@@ -113,136 +122,23 @@ def _given(members: which.Members) -> tuple[str, dict[str, str], str]:
         isinstance(member, (str, Path)) for member in by_role.values()
     ):
         raise InvalidRequest("eft bench needs --base, --tuned and --reference, one of each")
-    paths = {role: str(member) for role, member in by_role.items()}
-    title = "The embedded family" if members.are_embedded else "The given trio"
     kind = members.dtype or ("float32" if members.are_embedded else "auto")
-    return title, paths, default_dtype("cpu") if kind == "auto" else kind
+    return Measured(
+        title="The embedded family" if members.are_embedded else "The given trio",
+        paths={role: str(member) for role, member in by_role.items()},
+        dtype=default_dtype("cpu") if kind == "auto" else kind,
+    )
 
 
-def _built(folder: Path, agreement: float, dtype: str | None) -> tuple[str, dict[str, str], str]:
-    """The same of a synthetic trio; in bfloat16, as large models are stored, unless told."""
+def _built(folder: Path, agreement: float, dtype: str | None) -> Measured:
+    """In bfloat16, as large models are stored, unless told."""
     from eft_integrations.benchmark.synthetic import build_trio
     from eft_integrations.engine.worker import apart
 
     kind = "bfloat16" if dtype is None or dtype == "auto" else dtype
-    built = apart(lambda: build_trio(folder, agreement, dtype=kind))
-    return f"Synthetic trio, agreement {agreement:g}, {kind}", built, kind
-
-
-def _speed(
-    title: str, paths: dict[str, str], kind: str, lengths: Lengths, output: Path | None
-) -> None:
-    from eft_integrations.benchmark import bars, speed, summary
-    from eft_integrations.benchmark.peers import Peers
-    from eft_integrations.engine import Engine
-
-    members: Any = paths
-    with Peers(paths, kind) as peers:
-        told = _economy(peers, paths, kind, lengths)
-        with Engine.from_pretrained(
-            **members, dtype=kind, device="cpu", lookup=False, prefix_memory=0
-        ) as engine:
-            found = speed.contenders(
-                peers,
-                engine,
-                num_tokens=lengths.num_tokens,
-                prompt_len=lengths.prompt_len,
-                sizes=lengths.sizes,
-            )
-            agreed, timings = _compete(found, lengths)
-    lines = list(summary.lines(timings))
-    _show(title, lines)
-    remarks = summary.remarks(told, timings)
-    Console().print("\n".join(remarks), highlight=False)
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-        (output / "bench.md").write_text(summary.markdown(title, lines, agreed, remarks), "utf-8")
-        measured = summary.as_json(title, timings, agreed, told)
-        (output / "bench.svg").write_text(bars.svg(title, lines), "utf-8")
-        (output / "bench.json").write_text(json.dumps(measured, indent=1), "utf-8")
-
-
-def _compete(
-    found: Sequence[Contender], lengths: Lengths
-) -> tuple[Mapping[str, float], list[Timing]]:
-    """Check all, then time them; with a bar."""
-    from eft_integrations.benchmark import speed
-
-    with bar() as progress:
-        progress.begin("checking", 1)
-        agreed = speed.agreed(found)
-        progress.advance(1)
-        progress.begin("rounds, the first to warm up", lengths.num_rounds + 1)
-        timings = speed.compete(
-            found,
-            num_rounds=lengths.num_rounds,
-            num_tokens=lengths.num_tokens,
-            advance=lambda: progress.advance(1),
-        )
-    return agreed, timings
-
-
-def _economy(peers: Peers, paths: dict[str, str], kind: str, lengths: Lengths) -> Economy:
-    """What needs an engine that keeps texts which ended."""
-    from eft_integrations.benchmark import economy, speed
-    from eft_integrations.benchmark.contenders import Trio
-    from eft_integrations.engine import Engine
-
-    members: Any = paths
-    rounds = lengths.num_rounds
-    with Engine.from_pretrained(**members, dtype=kind, device="cpu", lookup=False) as engine:
-        size = min(lengths.conversation_len, engine.context_len - 64)
-        prompts = [p[:size] for p in speed.prompts_of(engine.vocab_size, rounds + 1, size)]
-        return economy.Economy(
-            kept=_kept(peers, engine, lengths.num_tokens) if lengths.has_words else None,
-            weight_bytes=peers.run(Trio.num_bytes),
-            bandwidth=peers.measure(economy.bandwidth),
-            turns=economy.turns(engine, prompts[:-1]),
-            drafts=list(economy.break_even(engine, prompts[-1], lengths.num_tokens)),
-        )
-
-
-def _kept(peers: Peers, engine: Engine, num_tokens: int) -> Kept:
-    """Of drafts of answers to the family's held-out questions."""
-    from eft_integrations import tiny
-    from eft_integrations.benchmark import coupling
-    from eft_integrations.evaluation.questions import load_questions
-
-    questions = load_questions(*tiny.question_files("heldout"))[::_EVERY]
-    asked = coupling.asked(engine, questions)
-    return peers.run(coupling.kept, asked, coupling.sample(engine, asked, num_tokens))
-
-
-def _show(title: str, lines: Any) -> None:
-    from eft_integrations.benchmark.summary import spelled
-
-    table = Table(title=title, box=box.ASCII)
-    for name in ("", "prompts", "tokens/s", "× naive loop", "× static batch"):
-        table.add_column(name, justify="right" if name else "left")
-    for one in lines:
-        told = map(spelled, (one.rate, one.beside_loop, one.beside_batch))
-        table.add_row(one.name, str(one.num_rows), *told)
-    Console().print(table)
-
-
-def _langchain(rounds: int) -> None:
-    """The embedded family, with the limits that figures are held to."""
-    from eft_integrations.engine import Engine
-
-    try:
-        from eft_integrations.benchmark.langchain import langchain_figures
-    except ImportError as error:
-        raise InvalidRequest(str(error)) from error
-    table = Table(box=box.ASCII)
-    for name in ("langchain", "median", "range", "limit", ""):
-        table.add_column(name, justify="left" if name == "langchain" else "right")
-    with Engine.tiny() as engine:
-        for one in langchain_figures(engine, num_rounds=rounds):
-            table.add_row(
-                one.name,
-                f"{one.value:.1f} {one.unit}",
-                f"{one.low:.1f} to {one.high:.1f}",
-                f"{one.limit:g} {one.unit}",
-                "✓" if one.is_held else "✗",
-            )
-    Console().print(table)
+    return Measured(
+        title=f"Synthetic trio, agreement {agreement:g}, {kind}",
+        paths=apart(lambda: build_trio(folder, agreement, dtype=kind)),
+        dtype=kind,
+        has_words=False,
+    )

@@ -16,6 +16,14 @@ def test_the_figures_of_langchain_are_shown_with_their_limits(eft: Eft) -> None:
     assert "50 ms" in result.stdout
 
 
+@pytest.mark.slow
+def test_memory_is_flat_over_many_requests(eft: Eft) -> None:
+    result = eft("bench", "memory", env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.stderr
+    (growth,) = [line for line in result.stdout.splitlines() if "growth over 2000" in line]
+    assert "✓" in growth
+
+
 def test_every_way_to_write_is_timed_and_the_report_is_written(eft: Eft, tmp_path: Path) -> None:
     short = ("--rounds", 2, "--tokens", 4, "--prompt", 8, "--rows", 1, "--rows", 2)
     result = eft("bench", *short, "--output", tmp_path, env={"COLUMNS": "200"})
@@ -55,7 +63,10 @@ def test_a_synthetic_trio_has_a_dtype_that_there_is(eft: Eft) -> None:
 def test_options_of_speed_are_refused_for_langchain(eft: Eft) -> None:
     result = eft("bench", "langchain", "--tokens", 4)
     assert result.exit_code != 0
-    assert "takes --rounds only" in result.stderr
+    assert "takes --rounds only; leave --tokens out" in result.stderr
+    result = eft("bench", "memory", "--rows", 4)
+    assert result.exit_code != 0
+    assert "leave --rows out" in result.stderr
 
 
 def test_one_member_of_each_role_is_needed(eft: Eft) -> None:
