@@ -24,6 +24,7 @@ _TAKES = {
 
 
 def bench(
+    context: typer.Context,
     what: Annotated[
         Literal["speed", "langchain", "memory"],
         typer.Argument(
@@ -65,21 +66,8 @@ def bench(
     dtype: which.DtypeOption = None,
 ) -> None:
     """Measure on this machine: tokens a second of every way to write up-scaled text."""
-    _refuse_unheeded(
-        what,
-        {
-            "--rounds": rounds,
-            "--tokens": tokens,
-            "--prompt": prompt,
-            "--rows": rows,
-            "--output": output,
-            "--synthetic": synthetic,
-            "--base": base,
-            "--tuned": tuned,
-            "--reference": reference,
-            "--dtype": dtype,
-        },
-    )
+    given = {f"--{name}": value for name, value in context.params.items() if name != "what"}
+    _refuse_unheeded(what, given)
     if what == "langchain":
         measuring.langchain(rounds or 9)
         return
@@ -95,7 +83,8 @@ def bench(
 def _refuse_unheeded(what: str, given: Mapping[str, object]) -> None:
     """What is given must be of use."""
     taken = _TAKES.get(what, given)
-    idle = [name for name, value in given.items() if value is not None and name not in taken]
+    said = [name for name, value in given.items() if value not in (None, [], ())]
+    idle = [name for name in said if name not in taken]
     if idle:
         raise InvalidRequest(
             f"eft bench {what} takes {', '.join(taken)} only; leave {', '.join(idle)} out"

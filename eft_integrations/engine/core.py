@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as Seq
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,24 +14,21 @@ from torch import Tensor
 from eft_integrations.engine.commit import Chosen, commit, end
 from eft_integrations.engine.forward import Feed, Runner
 from eft_integrations.engine.passes import Passes
+from eft_integrations.engine.predicted import (
+    Predicted,
+    read,
+    score_of,
+    scored,
+    told,
+    without_plausibility,
+)
 from eft_integrations.engine.sampling import adjust, choose
 from eft_integrations.engine.scheduler import Row, Scheduler
 from eft_integrations.engine.sequence import Item, Sequence
 from eft_integrations.engine.speculate import Speculator
 from eft_integrations.errors import EFTError, StepFailed
 from eft_integrations.mixture import BASE
-from eft_integrations.request import Score
-from eft_integrations.rule import Mixed, combine, contributions, log_probabilities
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """The rows of a step that predict, as slices of the mixed rows: row i owns ``spans[i]``."""
-
-    rows: Seq[Row]
-    spans: Seq[slice]
-    members: Mapping[str, Tensor]
-    mixed: Mixed
+from eft_integrations.rule import combine, log_probabilities
 
 
 class Core:
@@ -169,9 +164,9 @@ class Core:
             sequence = row.sequence
             if sequence.is_scoring:
                 with self._alone(sequence):
-                    sequence.scored.extend(_scored(predicted, sequence, span))
+                    sequence.scored.extend(scored(predicted, sequence, span))
                     if len(sequence.scored) == len(sequence.request.continuation or ()):
-                        self._finish(sequence, _score_of(sequence))
+                        self._finish(sequence, score_of(sequence))
 
     def _choose(self, predicted: Predicted) -> None:
         """Bias → penalties → grammar mask → temperature and filters → choose → commit.
@@ -195,13 +190,15 @@ class Core:
         for i in writing:
             with self._alone(predicted.rows[i].sequence):
                 picked[i] = self._pick(predicted, i, place)
-        chosen = torch.stack(list(picked.values())).tolist() if picked else []
-        for i, token_id in zip(picked, chosen, strict=True):
+        for i, (token_id, logprob) in read(predicted, picked, place).items():
             sequence = predicted.rows[i].sequence
             with self._alone(sequence):
                 if sequence.grammar is not None:
-                    token_id = sequence.grammar.within_budget(token_id, sequence.num_left)
-                self._commit(sequence, _told(predicted, i, place, token_id))
+                    kept = sequence.grammar.within_budget(token_id, sequence.num_left)
+                    if kept != token_id:
+                        log_probs = predicted.mixed.log_probs[predicted.spans[i].start + place]
+                        token_id, logprob = kept, float(log_probs[kept])
+                self._commit(sequence, told(predicted, i, place, token_id, logprob))
         return [i for i in picked if _is_as_drafted(predicted.rows[i], place)]
 
     @contextmanager
@@ -223,7 +220,7 @@ class Core:
             terms = predicted.rows[i].blends[place].terms
             if terms.mask is not None and scores[allowed].max() == -torch.inf:
                 # The plausibility mask left nothing that the grammar allows: the grammar wins.
-                unmasked = _without_plausibility(predicted, i, place)
+                unmasked = without_plausibility(predicted, i, place)
                 scores = adjust(unmasked, request.sampling, prompt, sequence.output)
             scores = scores.masked_fill(~allowed, -torch.inf)
         return choose(scores, request.sampling, choice=request.choice, index=len(sequence.output))
@@ -296,78 +293,3 @@ def _is_as_drafted(row: Row, place: int) -> bool:
     drafted = row.draft.tokens if row.draft is not None else ()
     is_over = row.sequence.is_ended or place >= len(drafted)
     return not is_over and row.sequence.output[-1] == drafted[place]
-
-
-def _told(predicted: Predicted, i: int, place: int, token_id: int) -> Chosen:
-    """The token with its log-probability, and what else the request wants to know."""
-    request = predicted.rows[i].sequence.request
-    position = predicted.spans[i].start + place
-    log_probs = predicted.mixed.log_probs[position]
-    blend = predicted.rows[i].blends[place]
-    top = None
-    if request.sampling.top_logprobs:
-        values, ids = log_probs.topk(min(request.sampling.top_logprobs, len(log_probs)))
-        top = dict(zip(ids.tolist(), values.tolist(), strict=True))
-    parts = None
-    if request.contributions:
-        parts = contributions(predicted.members, blend.terms, predicted.mixed, position, token_id)
-    return Chosen(
-        token_id=token_id,
-        logprob=_known(float(log_probs[token_id])),
-        mixture=blend.mixture,
-        top_logprobs=top,
-        contributions=parts,
-    )
-
-
-def _known(logprob: float) -> float:
-    """A number; a member whose logits are nan fails its request."""
-    if math.isnan(logprob):
-        raise ArithmeticError("a member returned logits that are nan")
-    return logprob
-
-
-def _without_plausibility(predicted: Predicted, i: int, place: int) -> Tensor:
-    position = predicted.spans[i].start + place
-    members = {role: rows[position : position + 1] for role, rows in predicted.members.items()}
-    terms = replace(predicted.rows[i].blends[place].terms, mask=None)
-    return combine(members, [terms]).log_probs[0]
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """One position of a continuation."""
-
-    logprob: float
-    by_member: Mapping[str, float]
-    greedy_id: int
-
-
-def _scored(predicted: Predicted, sequence: Sequence, span: slice) -> list[_Scored]:
-    """The next positions of the continuation, in ``span`` of the mixed rows."""
-    log_probs = predicted.mixed.log_probs[span]
-    first = len(sequence.scored)
-    known = (sequence.request.continuation or ())[first : first + len(log_probs)]
-    ids = torch.tensor(known, device=log_probs.device)[:, None]
-    taken = [_known(value) for value in log_probs.gather(1, ids)[:, 0].tolist()]
-    by_member = {
-        role: rows[span].gather(1, ids)[:, 0].tolist() for role, rows in predicted.members.items()
-    }
-    greedy = log_probs.argmax(-1).tolist()
-    return [
-        _Scored(taken[k], {role: values[k] for role, values in by_member.items()}, greedy[k])
-        for k in range(len(known))
-    ]
-
-
-def _score_of(sequence: Sequence) -> Score:
-    scored: list[_Scored] = sequence.scored
-    token_ids = sequence.request.continuation or ()
-    greedy_ids = tuple(one.greedy_id for one in scored)
-    return Score(
-        token_ids=token_ids,
-        logprobs=tuple(one.logprob for one in scored),
-        by_member={role: tuple(o.by_member[role] for o in scored) for role in sequence.computed},
-        greedy_ids=greedy_ids,
-        is_greedy=greedy_ids == token_ids,
-    )
