@@ -12,8 +12,12 @@ from eft_integrations.lazy import lazy
 
 if TYPE_CHECKING:
     from eft_integrations.vllm.launch import engine_args, llm, serve
+    from eft_integrations.vllm.widening import embedded
 
-__all__ = ["engine_args", "llm", "serve"]
+__all__ = ["embedded", "engine_args", "llm", "serve"]
 
-_HOME = dict.fromkeys(__all__, f"{__name__}.launch")
+_HOME = {
+    "embedded": f"{__name__}.widening",
+    **dict.fromkeys(("engine_args", "llm", "serve"), f"{__name__}.launch"),
+}
 __getattr__ = lazy(__name__, _HOME)

@@ -78,7 +78,7 @@ class EFTForCausalLM(nn.Module, SupportsPP):
     ) -> Any:
         """[T] → [T, sum of hidden sizes + columns of coefficients]; between stages, all states.
 
-        ``coefficients`` float32 [T, C] come from the V2 runner; for the V1 runner they are looked up.
+        ``coefficients`` float32 [T, C] come from the V2 runner; for V1 they are looked up.
         """
         states = [
             member(input_ids, positions, _part(intermediate_tensors, index))
@@ -97,14 +97,15 @@ class EFTForCausalLM(nn.Module, SupportsPP):
         logits = [
             member.compute_logits(state) for member, state in zip(self.each, states, strict=True)
         ]
-        if any(one is None for one in logits):
+        told = [one for one in logits if one is not None]
+        if len(told) < len(logits):
             return None
         extras = self.table.extras
         # Without filter and mask the constant by which logits differ from them is nobody's concern.
         prepare = log_probabilities if extras else _floored
         members = {
             role: prepare(one[:, : self.num_shared])
-            for role, one in zip(self.roles, logits, strict=True)
+            for role, one in zip(self.roles, told, strict=True)
         }
         columns = self.table.layout.columns(rows.contiguous().view(torch.float32), extras)
         scores, _ = mix(members, columns)
