@@ -9,6 +9,9 @@ VLLM := .venv-vllm
 VLLM_PIP := $(VLLM)/bin/python -m pip --disable-pip-version-check -q
 VLLM_ENV := OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_CPU_KVCACHE_SPACE=1 \
 	VLLM_NO_USAGE_STATS=1 HF_HUB_OFFLINE=1
+# The V2 runner needs Triton, which its interpreter stands in for.
+V2_ENV := PYTHONPATH=tests/vllm/shim TRITON_INTERPRET=1 VLLM_USE_V2_MODEL_RUNNER=1
+V2_TESTS := tests/vllm/test_vllm_batch.py tests/vllm/test_vllm_speculation.py
 
 .PHONY: install demo bench test test-slow test-vllm lint docs clean
 
@@ -52,6 +55,7 @@ $(VLLM)/.ready: pyproject.toml
 
 test-vllm: $(VLLM)/.ready
 	$(VLLM_ENV) $(VLLM)/bin/python -m pytest tests/vllm -W default -rs
+	$(VLLM_ENV) $(V2_ENV) $(VLLM)/bin/python -m pytest $(V2_TESTS) -W default -rs
 
 docs: install
 	$(BIN)/python docs/build_cli.py
