@@ -59,25 +59,25 @@ def engine_args(
     vocabulary = share_vocabulary(sketches, roles)
     for note in vocabulary.cut:
         logger.info("vocabulary: %s", note)
-    first = paths[roles.tuned[0]]
-    large = sketches[BASE].model.config
     composite = Composite(
-        architectures=tuple(large.architectures or ()),
+        architectures=tuple(sketches[BASE].model.config.architectures or ()),
         vocab_size=sketches[BASE].head_width,
         paths={role: path for role, path in paths.items() if role != BASE},
         num_shared=vocabulary.size,
         speakers=Speakers(roles=roles, default=default),
     )
+    first = roles.tuned[0]
     ours = {
         "model": paths[BASE],
         "hf_overrides": _overrides(vllm_args, composite, sketches),
         "logits_processors": _processors(vllm_args, composite.speakers),
         "max_model_len": _context_len(vllm_args, sketches),
-        "tokenizer": vllm_args.get("tokenizer") or first,
-        "generation_config": vllm_args.get("generation_config") or first,
+        # Behaviour is the tuned member's, its template and its end tokens among it.
+        "tokenizer": vllm_args.get("tokenizer") or paths[first],
+        "generation_config": _generation_config(vllm_args, sketches, first, paths[first]),
     }
     if draft_tokens is not None:
-        ours["speculative_config"] = _speculation(vllm_args, first, draft_tokens)
+        ours["speculative_config"] = _speculation(vllm_args, paths[first], draft_tokens)
     return {**vllm_args, **ours}
 
 
@@ -198,6 +198,27 @@ def _context_len(vllm_args: Mapping[str, Any], sketches: Mapping[str, Member]) -
             f"max_model_len={asked} is more than {shortest} holds, {known[shortest]}; lower it"
         )
     return known[shortest] if asked is None or asked < 0 else asked
+
+
+def _generation_config(
+    vllm_args: Mapping[str, Any], sketches: Mapping[str, Member], first: str, path: str
+) -> str:
+    """Where vLLM reads end tokens and the defaults of sampling."""
+    given = str(vllm_args.get("generation_config") or "auto")
+    if given != "auto":
+        return given
+    for role, member in sketches.items():
+        unknown = sorted(member.end_ids - sketches[first].end_ids)
+        if unknown:
+            logger.warning(
+                "%s ends its texts with ids %s too, which %s does not know; vLLM is told only what "
+                "%s knows, so send them as stop_token_ids",
+                role,
+                unknown,
+                first,
+                first,
+            )
+    return path
 
 
 def _speculation(vllm_args: Mapping[str, Any], path: str, draft_tokens: int) -> dict[str, Any]:

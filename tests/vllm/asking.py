@@ -75,6 +75,11 @@ def written(
     return [list(output.outputs[0].token_ids) for output in outputs]
 
 
+def counted(model: Any, name: str) -> int:
+    """A counter of vLLM's own metrics."""
+    return int(sum(metric.value for metric in model.get_metrics() if metric.name == name))
+
+
 @torch.inference_mode()
 def naive(
     models: Mapping[str, Any],

@@ -12,7 +12,7 @@ from eft_integrations import Mixture, Plausibility
 from eft_integrations.wire import to_wire
 from tests.conftest import save_trio
 from tests.reference import generate, next_log_probs, up_scaling
-from tests.vllm.asking import ALPHAS, naive, opened, prompts, trio_configs, written
+from tests.vllm.asking import ALPHAS, counted, naive, opened, prompts, trio_configs, written
 
 FORMS = [
     Mixture(beta=1.4),
@@ -43,10 +43,6 @@ def model(made: tuple[Path, dict[str, Any]]) -> Iterator[Any]:
     small = {"max_num_batched_tokens": 64, "block_size": 32, "num_gpu_blocks_override": 14}
     with opened(made[0], **small, max_model_len=256) as opened_model:
         yield opened_model
-
-
-def counted(model: Any, name: str) -> float:
-    return sum(metric.value for metric in model.get_metrics() if metric.name == name)
 
 
 def test_every_alpha_of_one_batch_is_the_naive_loop(

@@ -10,16 +10,12 @@ import pytest
 
 from eft_integrations import Mixture
 from tests.conftest import llama, save_trio
-from tests.vllm.asking import ALPHAS, LARGE, SMALL, naive, opened, prompts, written
+from tests.vllm.asking import ALPHAS, LARGE, SMALL, counted, naive, opened, prompts, written
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("VLLM_USE_V2_MODEL_RUNNER") != "1",
     reason="speculation: vLLM's V1 runner bars it beside coefficients of requests",
 )
-
-
-def counted(model: Any, name: str) -> int:
-    return int(sum(metric.value for metric in model.get_metrics() if metric.name == name))
 
 
 def test_drafts_change_no_token_at_any_alpha(tmp_path: Path, tokenizer: Any) -> None:
