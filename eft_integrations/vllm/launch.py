@@ -36,8 +36,8 @@ Place = str | Path  # a folder or a hub id
 def engine_args(
     *,
     base: Place,
-    tuned: Place | Mapping[str, Place],
-    reference: Place | Mapping[str, Place],
+    tuned: Place | Mapping[str, Place] | None = None,
+    reference: Place | Mapping[str, Place] | None = None,
     mixture: Mixture | None = None,
     draft_tokens: int | None = None,
     **vllm_args: Any,
@@ -66,7 +66,7 @@ def engine_args(
         num_shared=vocabulary.size,
         speakers=Speakers(roles=roles, default=default),
     )
-    first = roles.tuned[0]
+    first = next((role for role in roles.tuned if role in paths), BASE)
     ours = {
         "model": paths[BASE],
         "hf_overrides": _overrides(vllm_args, composite, sketches),
@@ -77,15 +77,15 @@ def engine_args(
         "generation_config": _generation_config(vllm_args, sketches, first, paths[first]),
     }
     if draft_tokens is not None:
-        ours["speculative_config"] = _speculation(vllm_args, paths[first], draft_tokens)
+        ours["speculative_config"] = _speculation(vllm_args, first, paths[first], draft_tokens)
     return {**vllm_args, **ours}
 
 
 def llm(
     *,
     base: Place,
-    tuned: Place | Mapping[str, Place],
-    reference: Place | Mapping[str, Place],
+    tuned: Place | Mapping[str, Place] | None = None,
+    reference: Place | Mapping[str, Place] | None = None,
     **settings: Any,
 ) -> Any:
     """vLLM's offline ``LLM``, up-scaled; ``settings`` as :func:`engine_args` takes them.
@@ -102,8 +102,8 @@ def serve(
     arguments: Sequence[str],
     *,
     base: Place,
-    tuned: Place | Mapping[str, Place],
-    reference: Place | Mapping[str, Place],
+    tuned: Place | Mapping[str, Place] | None = None,
+    reference: Place | Mapping[str, Place] | None = None,
     **settings: Any,
 ) -> None:
     """Run ``vllm serve`` with the up-scaled model until it ends; ``arguments`` are its own."""
@@ -221,8 +221,12 @@ def _generation_config(
     return path
 
 
-def _speculation(vllm_args: Mapping[str, Any], path: str, draft_tokens: int) -> dict[str, Any]:
+def _speculation(
+    vllm_args: Mapping[str, Any], role: str, path: str, draft_tokens: int
+) -> dict[str, Any]:
     checks.integer("draft_tokens", draft_tokens, low=1)
+    if role == BASE:
+        raise InvalidRequest(f"draft_tokens={draft_tokens} needs a tuned member, got none; add it")
     if vllm_args.get("speculative_config"):
         raise InvalidRequest("draft_tokens and speculative_config exclude each other; give one")
     return {"method": "draft_model", "model": path, "num_speculative_tokens": draft_tokens}

@@ -124,6 +124,7 @@ def test_another_vocabulary_is_refused_before_anything_starts(
         ({"mixture": Mixture(alpha={"helpfull": 1.0})}, "unknown tuned member"),
         ({"hf_overrides": {"eft": {}}}, "hf_overrides must be a mapping without"),
         ({"enable_prompt_embeds": True}, "enable_prompt_embeds"),
+        ({"tuned": None}, "this engine has only base, reference"),
         ({"draft_tokens": 0}, "draft_tokens must be at least 1"),
         ({"draft_tokens": 2, "speculative_config": {"method": "ngram"}}, "exclude each other"),
     ],
@@ -131,6 +132,14 @@ def test_another_vocabulary_is_refused_before_anything_starts(
 def test_what_cannot_be_obeyed_is_refused(trio: Path, settings: dict[str, Any], says: str) -> None:
     with pytest.raises(EFTError, match=says):
         args_of(trio, **settings)
+
+
+def test_contrastive_decoding_needs_no_tuned_member(trio: Path) -> None:
+    mixture = Mixture(weights={"base": 1.5, "reference": -0.5})
+    args = args_of(trio, tuned=None, mixture=mixture)
+    assert args["tokenizer"] == str(trio / "base")
+    with pytest.raises(EFTError, match="draft_tokens=2 needs a tuned member"):
+        args_of(trio, tuned=None, mixture=mixture, draft_tokens=2)
 
 
 def test_an_adapter_is_refused(trio: Path, tmp_path: Path) -> None:
