@@ -11,7 +11,7 @@ VLLM_ENV := OMP_NUM_THREADS=1 VLLM_CPU_OMP_THREADS_BIND=nobind VLLM_CPU_KVCACHE_
 	VLLM_NO_USAGE_STATS=1 HF_HUB_OFFLINE=1
 # The V2 runner needs Triton, which its interpreter stands in for.
 V2_ENV := PYTHONPATH=tests/vllm/shim TRITON_INTERPRET=1 VLLM_USE_V2_MODEL_RUNNER=1
-V2_TESTS := tests/vllm/test_vllm_batch.py tests/vllm/test_vllm_speculation.py
+V2_TESTS := $(addprefix tests/vllm/test_vllm_,batch.py parallel.py speculation.py)
 
 .PHONY: install demo bench test test-slow test-vllm lint docs clean
 

@@ -39,7 +39,7 @@ class Member(nn.Module):
     def compute_logits(self, hidden: Tensor) -> Tensor | None:
         """Logits [N, V]; None on a rank that vLLM gathers none on."""
         with self._placed():
-            logits: Tensor | None = self.model.compute_logits(hidden.contiguous())
+            logits: Tensor | None = self.model.compute_logits(hidden)
         return logits
 
     def load_weights(self, weights: Iterable[tuple[str, Tensor]]) -> set[str]:

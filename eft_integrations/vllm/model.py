@@ -23,6 +23,7 @@ from eft_integrations.rule import log_probabilities, mix
 from eft_integrations.rule.mix import FLOOR
 from eft_integrations.vllm.composite import Composite
 from eft_integrations.vllm.members import Member, build_members
+from eft_integrations.vllm.packing import pack, unpack
 from eft_integrations.vllm.table import NAME, Table
 
 
@@ -87,13 +88,11 @@ class EFTForCausalLM(nn.Module, SupportsPP):
         if not get_pp_group().is_last_rank:
             return _joined(states)
         rows = self._rows(len(positions)) if coefficients is None else coefficients
-        # The same bits: a row of bfloat16 has two columns for each float32.
-        return torch.cat([*states, rows.contiguous().view(states[0].dtype)], dim=-1)
+        return pack(states, rows)
 
     def compute_logits(self, hidden: Tensor) -> Tensor | None:
         """Rows as ``forward`` returned them → the mixture's scores, float32 [N, V]."""
-        sizes = [member.hidden_size for member in self.each]
-        *states, rows = torch.split(hidden, [*sizes, hidden.shape[-1] - sum(sizes)], dim=-1)
+        states, rows = unpack(hidden, [member.hidden_size for member in self.each])
         logits = [
             member.compute_logits(state) for member, state in zip(self.each, states, strict=True)
         ]
@@ -107,7 +106,7 @@ class EFTForCausalLM(nn.Module, SupportsPP):
             role: prepare(one[:, : self.num_shared])
             for role, one in zip(self.roles, told, strict=True)
         }
-        columns = self.table.layout.columns(rows.contiguous().view(torch.float32), extras)
+        columns = self.table.layout.columns(rows, extras)
         scores, _ = mix(members, columns)
         return nn.functional.pad(scores, (0, self.width - self.num_shared), value=-torch.inf)
 

@@ -30,6 +30,7 @@ class Table:
         self._speakers = speakers
         self._default = speakers.terms(None)
         self._used: dict[int, frozenset[Place]] = {}
+        self._is_changed = False
         row = torch.tensor(self.layout.row(self._default), device="cpu")
         self._host = row.repeat(num_slots, 1)
         self._rows = self._host.to(device, copy=True)
@@ -44,20 +45,26 @@ class Table:
             terms = self._default
         self._host[slot] = torch.tensor(self.layout.row(terms), device="cpu")
         self._used[slot] = self.layout.extras(terms)
+        self._is_changed = True
 
     def clear(self, slot: int) -> None:
         self._used.pop(slot, None)
+        self._is_changed = True
 
     def swap(self, left: int, right: int) -> None:
         """The two requests change places."""
         self._host[[left, right]] = self._host[[right, left]]
         used = {left: self._used.pop(right, None), right: self._used.pop(left, None)}
         self._used.update({slot: extras for slot, extras in used.items() if extras is not None})
+        self._is_changed = True
 
     def flush(self) -> None:
         """What was written holds from the next step on."""
+        if not self._is_changed:
+            return
         # From memory that is not pinned, a copy has read the host when it returns.
         self._rows.copy_(self._host)
+        self._is_changed = False
         self.extras = frozenset().union(*self._used.values())
 
     def spread(self, starts: Tensor, num_tokens: int, slots: Tensor | None = None) -> Tensor:

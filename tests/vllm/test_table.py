@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from eft_integrations import Mixture
 from eft_integrations.mixture import resolve
 from eft_integrations.rule import Layout
 from eft_integrations.vllm.composite import Speakers
+from eft_integrations.vllm.packing import pack, unpack
 from eft_integrations.vllm.table import Table
 from eft_integrations.wire import to_wire
 from tests.vllm.asking import ONE
@@ -79,3 +81,13 @@ def test_what_nobody_checked_never_stops_the_worker() -> None:
     made.write(0, {"eft_alpha": "much"})
     made.flush()
     assert torch.equal(made.spread(STARTS, 1)[0], row(Mixture(alpha=1.0)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_a_row_arrives_bit_for_bit_beside_its_states(dtype: torch.dtype) -> None:
+    rows = torch.randn(5, 11) * 1000
+    states = [torch.randn(5, size).to(dtype) for size in (8, 3, 1)]
+    chosen = torch.tensor([4, 0, 2])
+    found, numbers = unpack(pack(states, rows)[chosen], [8, 3, 1])
+    assert torch.equal(numbers, rows[chosen])
+    assert all(torch.equal(a, b[chosen]) for a, b in zip(found, states, strict=True))
