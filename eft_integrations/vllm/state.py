@@ -24,7 +24,9 @@ class EFTModelState(DefaultModelState):
         self._slots: dict[str, int] = {}
         # CUDA graphs read their inputs where they read them when they were captured.
         self._buffer = torch.zeros(
-            self.max_num_tokens, self._table.layout.width, device=self.device
+            (self.max_num_tokens, self._table.layout.width),
+            dtype=torch.float32,
+            device=self.device,
         )
 
     def add_request(self, req_index: int, new_req_data: Any) -> None:

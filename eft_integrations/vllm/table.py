@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eft_integrations.errors import EFTError
+from eft_integrations.mixture import Terms
 from eft_integrations.rule import Layout
 from eft_integrations.rule.columns import Place
 from eft_integrations.vllm.composite import Speakers
@@ -31,8 +32,7 @@ class Table:
         self._default = speakers.terms(None)
         self._used: dict[int, frozenset[Place]] = {}
         self._is_changed = False
-        row = torch.tensor(self.layout.row(self._default), device="cpu")
-        self._host = row.repeat(num_slots, 1)
+        self._host = _row(self.layout, self._default).repeat(num_slots, 1)
         self._rows = self._host.to(device, copy=True)
 
     def write(self, slot: int, arguments: Mapping[str, object] | None) -> None:
@@ -43,7 +43,7 @@ class Table:
             # Refused by the front end long before; an error here would end the engine.
             logger.exception("coefficients that were not checked; taking the default")
             terms = self._default
-        self._host[slot] = torch.tensor(self.layout.row(terms), device="cpu")
+        self._host[slot] = _row(self.layout, terms)
         self._used[slot] = self.layout.extras(terms)
         self._is_changed = True
 
@@ -80,3 +80,8 @@ class Table:
     def first(self, num_tokens: int) -> Tensor:
         """Some row for each token, where nobody's request is run."""
         return self._rows[:1].expand(num_tokens, -1)
+
+
+def _row(layout: Layout, terms: Terms) -> Tensor:
+    # vLLM builds a model with its own device and dtype as the default.
+    return torch.tensor(layout.row(terms), dtype=torch.float32, device="cpu")

@@ -76,6 +76,17 @@ def test_who_says_nothing_takes_the_default() -> None:
     assert torch.equal(made.spread(STARTS, 1)[0], row(Mixture(alpha=1.0)))
 
 
+def test_a_model_of_another_dtype_keeps_its_coefficients_exact() -> None:
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        made = table()
+        made.write(0, {"eft_alpha": 0.3})
+    finally:
+        torch.set_default_dtype(torch.float32)
+    made.flush()
+    assert torch.equal(made.spread(STARTS, 1)[0], row(Mixture(alpha=0.3)))
+
+
 def test_what_nobody_checked_never_stops_the_worker() -> None:
     made = table()
     made.write(0, {"eft_alpha": "much"})
