@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,10 +110,10 @@ def serve(
     """Run ``vllm serve`` with the up-scaled model until it ends; ``arguments`` are its own."""
     _require_vllm()
     from vllm.entrypoints.cli.serve import ServeSubcommand
-    from vllm.entrypoints.serve.utils.api_utils import cli_env_setup
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
-    cli_env_setup()
+    # As vLLM's own command does it: not every accelerator survives a fork.
+    os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
     command = ServeSubcommand()
     parser = FlexibleArgumentParser(prog="eft serve-vllm")
     command.subparser_init(parser.add_subparsers(dest="subparser"))
