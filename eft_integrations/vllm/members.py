@@ -107,27 +107,28 @@ def _group(role: str, vllm_config: Any) -> Any:
     num_ranks = vllm_config.parallel_config.tensor_parallel_size
     if num_ranks == 1:
         return None
-    config = vllm_config.model_config.hf_config
-    if divides(config, num_ranks):
+    config = vllm_config.model_config.hf_config.get_text_config()
+    undivided = _undivided(config, num_ranks)
+    if undivided is None:
         logger.info("%s is sharded over %d ranks", role, num_ranks)
         return None
     logger.info(
-        "%s is replicated on %d ranks: its %d heads do not divide among them",
-        role,
-        num_ranks,
-        config.num_attention_heads,
+        "%s is replicated on %d ranks: its %s do not divide among them", role, num_ranks, undivided
     )
     return _groups_of_one()
 
 
-def divides(config: Any, num_ranks: int) -> bool:
-    """Whether vLLM can shard a model of this config over so many ranks."""
-    heads = int(config.num_attention_heads)
-    kv_heads = int(getattr(config, "num_key_value_heads", None) or heads)
+def _undivided(config: Any, num_ranks: int) -> str | None:
+    """What keeps vLLM from sharding a model of this config; None for nothing."""
+    heads = config.num_attention_heads
+    kv_heads = getattr(config, "num_key_value_heads", None) or heads
+    if heads % num_ranks:
+        return f"{heads} heads"
     # Key heads that are too few vLLM repeats.
-    are_kv_heads_fit = kv_heads % num_ranks == 0 or num_ranks % kv_heads == 0
-    is_middle_fit = int(config.intermediate_size) % num_ranks == 0
-    return heads % num_ranks == 0 and are_kv_heads_fit and is_middle_fit
+    if kv_heads % num_ranks and num_ranks % kv_heads:
+        return f"{kv_heads} key heads"
+    middle = config.intermediate_size
+    return f"{middle} columns of the middle" if middle % num_ranks else None
 
 
 @cache
