@@ -18,7 +18,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MAX_FUNCTION, MAX_FILE = 60, 400
 
 # One direction: faces → chat → engine → rule → data. A room may import those that it names.
-DATA = {"errors", "checks", "lazy", "mixture", "request", "options", "tiny", "eft_integrations"}
+DATA = {
+    "errors",
+    "checks",
+    "lazy",
+    "mixture",
+    "request",
+    "options",
+    "wire",
+    "tiny",
+    "eft_integrations",
+}
 MAY_IMPORT = {
     "rule": DATA | {"rule"},
     "engine": DATA | {"rule", "engine"},
@@ -27,15 +37,17 @@ MAY_IMPORT = {
     "langchain": DATA | {"engine", "chat", "langchain"},
     "llama_index": DATA | {"engine", "chat", "llama_index"},
     "benchmark": DATA | {"engine", "chat", "langchain", "benchmark"},
-    "cli": DATA | {"engine", "chat", "viz", "evaluation", "benchmark", "cli"},
+    "vllm": DATA | {"rule", "engine", "vllm"},
+    "cli": DATA | {"engine", "chat", "viz", "evaluation", "benchmark", "vllm", "cli"},
     "tiny": DATA,
     "evaluation": DATA | {"rule", "engine", "chat", "evaluation"},
 }
 # One guest, one room.
 GUESTS = {
-    "torch": {"rule", "engine", "tiny", "benchmark"},
+    "torch": {"rule", "engine", "tiny", "benchmark", "vllm"},
     "transformers": {"engine", "chat", "tiny", "benchmark"},
-    "safetensors": {"engine", "tiny"},
+    "safetensors": {"engine", "tiny", "vllm"},
+    "vllm": {"vllm"},
     "llguidance": {"engine"},
     "psutil": {"engine", "benchmark"},
     "huggingface_hub": {"engine"},
