@@ -18,7 +18,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MAX_FUNCTION, MAX_FILE = 60, 400
 
 # One direction: faces → chat → engine → rule → data. A room may import those that it names.
-DATA = {"errors", "checks", "lazy", "mixture", "request", "options", "tiny", "eft_integrations"}
+DATA = {
+    "errors",
+    "checks",
+    "lazy",
+    "mixture",
+    "request",
+    "options",
+    "wire",
+    "tiny",
+    "eft_integrations",
+}
 MAY_IMPORT = {
     "rule": DATA | {"rule"},
     "engine": DATA | {"rule", "engine"},
