@@ -49,10 +49,14 @@ class Endpoint:
     failures: list[int] = field(default_factory=list)  # status of each answer to come
     breaks_after: int | None = None  # chunks; then the connection is closed
     silence: threading.Event | None = None  # what it waits for before its second chunk
+    reads_thoughts: bool = False
 
-    @property
-    def num_posts(self) -> int:
-        return len(self.bodies)
+    def forget(self) -> None:
+        """As it was when it began."""
+        self.key = self.breaks_after = self.silence = None
+        self.reads_thoughts = False
+        for kept in (self.bodies, self.headers, self.failures):
+            kept.clear()
 
 
 @contextmanager
@@ -88,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/tokenize":
             return self._reply(200, {"tokens": _tokens(self.endpoint.engine, sent)})
         try:
-            chunks = _chunks(self.endpoint.engine, sent)
+            chunks = _chunks(self.endpoint, sent)
             first = next(chunks)
         except EFTError as error:
             param = "input_tokens" if isinstance(error, ContextOverflow) else None
@@ -150,9 +154,9 @@ def _tokens(engine: Engine, sent: Sent) -> list[int]:
     return list(prepare(engine, asked).prompts["base"])
 
 
-def _chunks(engine: Engine, sent: Sent) -> Iterator[dict[str, Any]]:
+def _chunks(endpoint: Endpoint, sent: Sent) -> Iterator[dict[str, Any]]:
     """As they are sent; the first is made before anything is."""
-    ready = _ready(engine, sent)
+    ready = _ready(endpoint, sent)
     usage: dict[str, Any] = {}
     num_written = 0
     if sent["n"] > 1:
@@ -170,7 +174,8 @@ def _chunks(engine: Engine, sent: Sent) -> Iterator[dict[str, Any]]:
     yield {**_chunk([]), "usage": {**usage, "completion_tokens": num_written}}
 
 
-def _ready(engine: Engine, sent: Sent) -> EngineReady:
+def _ready(endpoint: Endpoint, sent: Sent) -> EngineReady:
+    engine = endpoint.engine
     mixture = from_wire(sent.get("vllm_xargs")) or Mixture()
     options: dict[str, Any] = {name: sent[name] for name in _TAKEN if name in sent}
     options["top_k"] = options["top_k"] or None
@@ -182,7 +187,12 @@ def _ready(engine: Engine, sent: Sent) -> EngineReady:
         prepared = formatted(engine, sent["prompt"])
     else:
         # as vLLM does it: the form holds, and is not told
-        bare = ChatRequest(messages=_turns(sent), tools=_tools(sent), tool_choice=_named(sent))
+        bare = ChatRequest(
+            messages=_turns(sent),
+            tools=_tools(sent),
+            tool_choice=_named(sent),
+            reasoning=endpoint.reads_thoughts,
+        )
         asked = replace(
             bare,
             parallel_tool_calls=sent.get("parallel_tool_calls", True),
@@ -198,7 +208,7 @@ def _ready(engine: Engine, sent: Sent) -> EngineReady:
 
 
 def _numbers(sent: Sent) -> dict[str, Any]:
-    if sent.get("logprobs") in (None, False):
+    if sent.get("logprobs") is None:
         return {}
     likeliest = sent["logprobs"] if "prompt" in sent else sent["top_logprobs"]
     return {"logprobs": True, "top_logprobs": likeliest}

@@ -68,16 +68,19 @@ class Clients:
         """That of the running loop."""
         loop = asyncio.get_running_loop()
         if loop not in self._loops:
-            kept = self._kept()
+            kept = self._kept(loop)
             self._loops[loop] = (kept, await anext(kept))
         return self._loops[loop][1]
 
-    async def _kept(self) -> AsyncGenerator[LoopClient]:
+    async def _kept(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[LoopClient]:
         """A generator, since a loop closes those that are open before it is closed itself."""
         from openai import AsyncOpenAI
 
-        async with AsyncOpenAI(**self._settings) as client:
-            yield LoopClient(client=client, places=asyncio.Semaphore(MAX_AT_ONCE))
+        try:
+            async with AsyncOpenAI(**self._settings) as client:
+                yield LoopClient(client=client, places=asyncio.Semaphore(MAX_AT_ONCE))
+        finally:
+            self._loops.pop(loop, None)
 
 
 @contextmanager
