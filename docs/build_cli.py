@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).parent / "cli.md"
-COMMANDS = ("ask", "compare", "show", "chat", "check", "evaluate", "report", "bench")
+COMMANDS = ("ask", "compare", "show", "chat", "check", "evaluate", "report", "bench", "serve-vllm")
 HEAD = """# The `eft` command
 
 Everything defaults to the embedded family. `--base`, `--tuned` and `--reference` name folders or

@@ -38,15 +38,17 @@ MAY_IMPORT = {
     "langchain": DATA | {"engine", "chat", "remote", "langchain"},
     "llama_index": DATA | {"engine", "chat", "remote", "llama_index"},
     "benchmark": DATA | {"engine", "chat", "langchain", "benchmark"},
-    "cli": DATA | {"engine", "chat", "viz", "evaluation", "benchmark", "cli"},
+    "vllm": DATA | {"rule", "engine", "vllm"},
+    "cli": DATA | {"engine", "chat", "viz", "evaluation", "benchmark", "vllm", "cli"},
     "tiny": DATA,
     "evaluation": DATA | {"rule", "engine", "chat", "evaluation"},
 }
 # One guest, one room.
 GUESTS = {
-    "torch": {"rule", "engine", "tiny", "benchmark"},
+    "torch": {"rule", "engine", "tiny", "benchmark", "vllm"},
     "transformers": {"engine", "chat", "tiny", "benchmark"},
-    "safetensors": {"engine", "tiny"},
+    "safetensors": {"engine", "tiny", "vllm"},
+    "vllm": {"vllm"},
     "llguidance": {"engine"},
     "psutil": {"engine"},
     "huggingface_hub": {"engine"},

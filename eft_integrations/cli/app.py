@@ -15,6 +15,7 @@ from eft_integrations.cli.check import check
 from eft_integrations.cli.compare import compare
 from eft_integrations.cli.evaluate import evaluate
 from eft_integrations.cli.report import report
+from eft_integrations.cli.serve_vllm import CONTEXT, serve_vllm
 from eft_integrations.cli.show import show
 
 app = typer.Typer(
@@ -47,3 +48,5 @@ def eft(
 
 for command in (ask, compare, show, chat, check, evaluate, report, bench):
     app.command()(guarded(command))
+# What it does not know belongs to vLLM.
+app.command(context_settings=CONTEXT)(guarded(serve_vllm))

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from eft_integrations.mixture import BASE, Plausibility, Terms
+from eft_integrations.mixture import BASE, Terms
+from eft_integrations.rule.columns import Columns, Filter, Mask, columns_of
 from eft_integrations.rule.filter import nucleus, plausible
 
 # 0 · −inf is nan: a member that forbids a token outright counts as this log-probability instead.
@@ -43,11 +44,23 @@ def combine(members: Mapping[str, Tensor], terms: Sequence[Terms]) -> Mixed:
     ``members``: role → float32 [N, V]; ``terms``: one a row. Weighted sum, then the filter, then
     the plausibility mask, then normalisation.
     """
-    scores = _weighted_sum(members, terms)
-    outside = _filter(scores, members, terms)
-    _mask(scores, members, terms)
+    scores, outside = mix(members, columns_of(terms, like=next(iter(members.values()))))
     normaliser = -torch.logsumexp(scores, dim=-1)
     return Mixed(scores + normaliser[:, None], normaliser, outside)
+
+
+def mix(members: Mapping[str, Tensor], columns: Columns) -> tuple[Tensor, dict[str, Tensor]]:
+    """The mixture without its normaliser: scores [N, V], and what the filters left outside.
+
+    Tensors only: no row is visited by Python, and nothing is read back from the device. Where
+    ``columns`` has neither filter nor mask, ``members`` may be logits: they differ from
+    log-probabilities by a constant a row.
+    """
+    scores = _weighted_sum(members, columns.weights)
+    outside = {one.tuned: _filter(scores, members, one) for one in columns.filters}
+    for mask in columns.masks:
+        _mask(scores, members, mask)
+    return scores, outside
 
 
 def contributions(
@@ -71,41 +84,27 @@ def contributions(
     return parts
 
 
-def _weighted_sum(members: Mapping[str, Tensor], terms: Sequence[Terms]) -> Tensor:
-    """Σ_role coefficient · log π_role → [N, V]; a role whose coefficients are all 0 is not read."""
-    first = next(iter(members.values()))
-    scores = torch.zeros_like(first)
-    for role, log_probs in members.items():
-        column = [term.coefficients.get(role, 0.0) for term in terms]
-        if any(column):
-            scores += first.new_tensor(column)[:, None] * log_probs
+def _weighted_sum(members: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:
+    """Σ_role coefficient · log π_role → [N, V]; a role without a column is not read."""
+    scores = torch.zeros_like(next(iter(members.values())))
+    for role, column in weights.items():
+        scores += column[:, None] * members[role]
     return scores
 
 
-def _filter(
-    scores: Tensor, members: Mapping[str, Tensor], terms: Sequence[Terms]
-) -> dict[str, Tensor]:
-    """Section 3.3's filter of the up-scaling weights, in place on ``scores``."""
-    outside: dict[str, Tensor] = {}
-    for row, term_set in enumerate(terms):
-        for term in term_set.filters:
-            tuned = members[term.tuned]
-            kept = nucleus(tuned[row : row + 1], tuned.new_tensor([term_set.filter_top_p]))[0]
-            outside.setdefault(term.tuned, torch.zeros_like(tuned, dtype=torch.bool))[row] = ~kept
-            shift = members[term.reference][row] - members[BASE][row]
-            scores[row] += torch.where(kept, 0.0, term.amount * shift)
+def _filter(scores: Tensor, members: Mapping[str, Tensor], one: Filter) -> Tensor:
+    """Section 3.3's filter of the up-scaling weights, in place on ``scores``; what is outside."""
+    tuned, rows = members[one.tuned], one.rows
+    kept = nucleus(tuned[rows], one.top_p)
+    shift = members[one.reference][rows] - members[BASE][rows]
+    scores[rows] += torch.where(kept, 0.0, one.amount[:, None] * shift)
+    outside = torch.zeros_like(tuned, dtype=torch.bool)
+    outside[rows] = ~kept
     return outside
 
 
-def _mask(scores: Tensor, members: Mapping[str, Tensor], terms: Sequence[Terms]) -> None:
-    """The plausibility mask of each row that has one, in place on ``scores``."""
-    for row, term_set in enumerate(terms):
-        if term_set.mask is not None:
-            kept = _kept(members[term_set.mask.role][row : row + 1], term_set.mask)[0]
-            scores[row].masked_fill_(~kept, -torch.inf)
-
-
-def _kept(log_probs: Tensor, mask: Plausibility) -> Tensor:
-    if mask.min_ratio is not None:
-        return plausible(log_probs, log_probs.new_tensor([mask.min_ratio]))
-    return nucleus(log_probs, log_probs.new_tensor([mask.top_p]))
+def _mask(scores: Tensor, members: Mapping[str, Tensor], mask: Mask) -> None:
+    """The plausibility mask, in place on ``scores``."""
+    judge = nucleus if mask.kind == "top_p" else plausible
+    kept = judge(members[mask.role][mask.rows], mask.limit)
+    scores[mask.rows] = scores[mask.rows].masked_fill(~kept, -torch.inf)

@@ -1,0 +1,161 @@
+"""``eft serve-vllm`` with the embedded family, asked by the official client."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from eft_integrations import Engine, Mixture, PerRow
+from eft_integrations.chat import render
+from eft_integrations.tiny import heldout_questions
+from eft_integrations.wire import to_wire
+
+ALPHAS = (0.0, 0.5, 1.0, 1.5)
+ASKED = [one.question for one in heldout_questions()[:12]]
+FLAGS = ["--dtype", "float32", "--enforce-eager", "--max-num-seqs", "16"]
+TOOLS = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes"]
+WEATHER: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather in a city.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}},
+            "required": ["city"],
+            "additionalProperties": False,
+        },
+        "strict": True,
+    },
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_it_answers(server: subprocess.Popen[bytes], url: str) -> None:
+    end = time.monotonic() + 240
+    while time.monotonic() < end and server.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(f"{url}/health"):
+            return
+        time.sleep(0.5)
+    raise AssertionError("the server did not come up")
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openai.OpenAI]:
+    port = free_port()
+    log = tmp_path_factory.mktemp("server") / "log"
+    command = [str(Path(sys.executable).parent / "eft"), "serve-vllm", "--alpha", "1"]
+    flags = [*FLAGS, *TOOLS, "--served-model-name", "eft", "--port", str(port)]
+    with log.open("wb") as sink:
+        server = subprocess.Popen(
+            [*command, *flags], stdout=sink, stderr=subprocess.STDOUT, env=os.environ.copy()
+        )
+    try:
+        wait_until_it_answers(server, f"http://127.0.0.1:{port}")
+        yield openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
+    finally:
+        server.terminate()
+        server.wait(60)
+
+
+def said(client: openai.OpenAI, question: str, mixture: Mixture, **options: Any) -> Any:
+    return client.chat.completions.create(
+        model="eft",
+        messages=[{"role": "user", "content": question}],
+        **{"temperature": 0, "max_tokens": 40, **options},
+        extra_body={"vllm_xargs": to_wire(mixture), "return_token_ids": True},
+    )
+
+
+def test_the_server_writes_what_the_local_engine_writes(
+    client: openai.OpenAI, family: Engine
+) -> None:
+    rows = [(question, alpha) for question in ASKED for alpha in ALPHAS]
+    asked = [render(family, [{"role": "user", "content": question}]) for question, _ in rows]
+    alphas = PerRow([alpha for _, alpha in rows])
+    local = family.generate(asked, alpha=alphas, temperature=0.0, max_tokens=40)
+    with ThreadPoolExecutor(16) as pool:
+        remote = list(pool.map(lambda row: said(client, row[0], Mixture(alpha=row[1])), rows))
+    for row, ours, theirs in zip(rows, local, remote, strict=True):
+        assert tuple(theirs.choices[0].token_ids) == ours.token_ids, row
+        assert theirs.choices[0].message.content == ours.text
+
+
+def test_a_server_has_a_default_of_its_own(client: openai.OpenAI) -> None:
+    found = [said(client, ASKED[0], mixture) for mixture in (Mixture(), Mixture(alpha=1.0))]
+    assert found[0].choices[0].token_ids == found[1].choices[0].token_ids
+
+
+def test_a_stream_is_the_answer_in_pieces(client: openai.OpenAI) -> None:
+    whole = said(client, ASKED[1], Mixture(alpha=0.5)).choices[0].message.content
+    chunks = said(client, ASKED[1], Mixture(alpha=0.5), stream=True)
+    pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+    assert "".join(pieces) == whole
+    assert len(pieces) > 3
+
+
+def test_log_probabilities_are_those_of_the_mixture(client: openai.OpenAI, family: Engine) -> None:
+    told = said(client, ASKED[0], Mixture(alpha=0.5), logprobs=True, max_tokens=8)
+    asked = render(family, [{"role": "user", "content": ASKED[0]}])
+    ours = family.generate(asked, alpha=0.5, temperature=0.0, max_tokens=8, logprobs=True)
+    theirs = [one.logprob for one in told.choices[0].logprobs.content]
+    assert theirs == pytest.approx(ours.logprobs, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "choice", ["required", {"type": "function", "function": {"name": "get_weather"}}], ids=str
+)
+def test_a_tool_that_must_be_called_is_called(client: openai.OpenAI, choice: Any) -> None:
+    question = "What is the weather in Paris?"
+    options = {"tools": [WEATHER], "tool_choice": choice}
+    (call,) = said(client, question, Mixture(alpha=1.0), **options).choices[0].message.tool_calls
+    assert call.function.name == "get_weather"
+    assert json.loads(call.function.arguments).keys() == {"city"}
+
+
+def test_an_answer_keeps_to_its_schema(client: openai.OpenAI) -> None:
+    schema = {"name": "answer", "strict": True, "schema": WEATHER["function"]["parameters"]}
+    options = {"response_format": {"type": "json_schema", "json_schema": schema}}
+    told = said(client, ASKED[0], Mixture(alpha=1.0), **options)
+    assert json.loads(told.choices[0].message.content).keys() == {"city"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"eft_alpha": "much"}, "eft_alpha must be a number"),
+        ({"eft_alpha": 1e9}, "alpha must be at least -1000 and at most 1000"),
+        ({"eft_alpah": 1.0}, "did you mean 'eft_alpha'"),
+        ({"eft_alpha": 1.0, "eft_beta": 1.0}, "exclude each other"),
+        ({"eft_weights": '{"bass": 1}'}, "did you mean 'base'"),
+        ({"eft_alpha": {"tuned": 1.0}}, "eft_alpha"),
+    ],
+)
+def test_bad_coefficients_are_a_400_and_the_server_goes_on(
+    client: openai.OpenAI, arguments: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(openai.BadRequestError, match=says):
+        client.chat.completions.create(
+            model="eft",
+            messages=[{"role": "user", "content": "Hello"}],
+            extra_body={"vllm_xargs": arguments},
+        )
+    assert said(client, ASKED[0], Mixture(alpha=0.0), max_tokens=1)
