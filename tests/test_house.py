@@ -156,6 +156,12 @@ def test_an_optional_guest_has_one_file(guest: str, home: str) -> None:
     assert hosts == {home}
 
 
+def test_the_client_has_one_file_of_its_room() -> None:
+    room = PACKAGE / "remote"
+    hosts = {f.name for f in room.glob("*.py") if "openai" in {n.split(".")[0] for n in imports(f)}}
+    assert hosts == {"client.py"}
+
+
 def test_agents_are_known_to_the_middleware_only() -> None:
     room = PACKAGE / "langchain"
     hosts = {
