@@ -23,7 +23,6 @@ from eft_integrations.langchain.chunks import PROVIDER
 from eft_integrations.langchain.fields import EFTFields
 from eft_integrations.langchain.options import (
     PREFIX,
-    TOLERATED,
     configured,
     refuse_unknown_options,
 )
@@ -131,8 +130,7 @@ class EFTLLM(EFTFields, BaseLLM):
     def _folded(self, keywords: Mapping[str, Any]) -> tuple[EFTLLM, dict[str, Any]]:
         """A copy that has the options among ``keywords`` as fields, and the other keywords."""
         options = {k: v for k, v in keywords.items() if k in OPTIONS and v is not None}
-        dropped = OPTIONS | TOLERATED | {"model"}
-        rest = {key: value for key, value in keywords.items() if key not in dropped}
+        rest = {k: v for k, v in keywords.items() if k not in OPTIONS and k != "model"}
         name = keywords.get("model")
         model = self.with_options(**options) if options else self
         return (model.model_copy(update={"model": name}) if name else model), rest

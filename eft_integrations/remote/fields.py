@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
-from eft_integrations import checks
 from eft_integrations.chat.fields import SETTINGS, EngineFields
 from eft_integrations.chat.options import CHAT_OPTIONS
 from eft_integrations.chat.speaker import Delivery, Speaker
@@ -34,8 +33,15 @@ class ServedFields(EngineFields):
     """
 
     base_url: str | None = None
-    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
+    api_key: Any = Field(default=None, exclude=True, repr=False)
     max_retries: int | None = None
+
+    @field_validator("api_key")
+    @classmethod
+    def _hide(cls, given: Any) -> SecretStr | None:
+        if given is not None and not isinstance(given, (str, SecretStr)):
+            raise InvalidRequest(f"api_key must be a string, got a {type(given).__name__}")
+        return SecretStr(given) if isinstance(given, str) else given
 
     @model_validator(mode="after")
     def _take_key(self) -> Self:
@@ -72,10 +78,9 @@ class ServedFields(EngineFields):
 
     def delivery(self, keywords: Mapping[str, Any]) -> Delivery:
         """How a call with these keywords reaches its model."""
-        retries = keywords.get("max_retries")
         return Delivery(
             model=keywords.get("model") or self.model,
-            max_retries=None if retries is None else checks.integer("max_retries", retries, low=0),
+            max_retries=keywords.get("max_retries"),
             headers=keywords.get("extra_headers"),
             api_key=keywords.get("api_key"),
         )

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from eft_integrations import checks
 from eft_integrations.chat.conversation import ChatRequest
 from eft_integrations.chat.speaker import Answer, Delivery, Options
 from eft_integrations.errors import InvalidRequest, ServerError
@@ -101,6 +102,8 @@ class ServerSpeaker:
                 "api_key= of a call would be seen in traces; give it to the model, or set "
                 "EFT_API_KEY"
             )
+        if delivery.max_retries is not None:
+            checks.integer("max_retries", delivery.max_retries, low=0)
         return ServerReady(
             server=self._server,
             model_name=self._named(delivery.model),

@@ -131,14 +131,15 @@ def test_what_fails_for_a_moment_is_asked_again(endpoint: Endpoint) -> None:
     assert len(endpoint.bodies) == 3
 
 
+@pytest.mark.parametrize("kind", [ChatEFT, EFTLLM])
 @pytest.mark.parametrize(("of_model", "of_call", "num_sent"), [(0, None, 1), (4, 1, 2), (1, 4, 5)])
 def test_max_retries_is_obeyed(
-    endpoint: Endpoint, of_model: int, of_call: int | None, num_sent: int
+    endpoint: Endpoint, kind: Any, of_model: int, of_call: int | None, num_sent: int
 ) -> None:
     endpoint.failures[:] = [503] * 9
-    given = {} if of_call is None else {"max_retries": of_call}
+    given: dict[str, Any] = {} if of_call is None else {"max_retries": of_call}
     with pytest.raises(ServerError, match="failed: no: 503"):
-        ChatEFT(base_url=endpoint.url, max_retries=of_model).invoke(ASK, **given)
+        kind(base_url=endpoint.url, max_retries=of_model).invoke(ASK, **given)
     assert len(endpoint.bodies) == num_sent
 
 
@@ -247,6 +248,7 @@ def test_a_field_that_cannot_be_obeyed_is_refused(fields: dict[str, Any], says: 
         ({"dialect": "hermes"}, InvalidRequest, "dialect= has no effect"),
         ({"logit_bias": {1: 500.0}}, InvalidRequest, "at most 100 either way"),
         ({"api_key": "x"}, InvalidRequest, "would be seen in traces"),
+        ({"max_retries": -1}, InvalidRequest, "max_retries must be at least 0"),
         ({"tools": [{"name": "f", "parameters": {}}], "regex": "a"}, InvalidRequest, "exclude"),
         ({"alpha": 1.0, "beta": 1.0}, InvalidRequest, "exclude each other"),
         ({"temprature": 1.0}, UnknownOption, "did you mean 'temperature'"),
@@ -296,7 +298,7 @@ def test_the_key_comes_from_the_environment(
 ) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    model: Any = ChatEFT(base_url=endpoint.url, api_key=given, max_tokens=2)  # type: ignore[arg-type]
+    model = ChatEFT(base_url=endpoint.url, api_key=given, max_tokens=2)
     model.invoke(ASK)
     assert endpoint.headers[-1]["authorization"] == f"Bearer {sent}"
 
@@ -317,7 +319,7 @@ def test_copies_share_the_server(endpoint: Endpoint, kind: Any, again: Any) -> N
 def test_a_pickle_takes_its_key_from_where_it_is_read(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pickled = pickle.dumps(ChatEFT(base_url=endpoint.url, api_key=SECRET, max_tokens=2))  # type: ignore[arg-type]
+    pickled = pickle.dumps(ChatEFT(base_url=endpoint.url, api_key=SECRET, max_tokens=2))
     monkeypatch.setenv("EFT_API_KEY", "another")
     pickle.loads(pickled).invoke(ASK)
     assert endpoint.headers[-1]["authorization"] == "Bearer another"

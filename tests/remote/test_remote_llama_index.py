@@ -101,7 +101,7 @@ def test_calls_are_the_same(
 ) -> None:
     told = []
     for model in pair(engine, endpoint, max_tokens=48):
-        keywords = {"tool_choice": choice, "allow_parallel_tool_calls": parallel}
+        keywords: dict[str, Any] = {"tool_choice": choice, "allow_parallel_tool_calls": parallel}
         told.append(model.chat_with_tools(TOOLS, "Hello", **keywords))
         *_, last = model.stream_chat_with_tools(TOOLS, "Hello", **keywords)
         told.append(last)

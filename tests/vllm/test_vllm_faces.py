@@ -94,6 +94,46 @@ def test_every_form_of_mixture_arrives(
     assert told(there) == told(here)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"presence_penalty": 0.5, "frequency_penalty": 0.5},
+        {"logit_bias": {token_id: -100.0 for token_id in range(300, 400)}},
+        {"stop": [" is"]},
+        {"top_p": 0.5, "min_p": 0.1, "top_k": 3},
+        {"choice": ["Certainly not.", "It may be.", "Rome."]},
+        {"regex": "(The|It) is [a-z]{5}"},
+        {"max_tokens": 3},
+    ],
+    ids=str,
+)
+def test_what_needs_no_noise_is_the_same(
+    models: tuple[ChatEFT, ChatEFT], options: dict[str, Any]
+) -> None:
+    here, there = (model.invoke(ASKED[3], **options) for model in models)
+    assert told(there) == told(here)
+
+
+def test_a_seed_is_a_text(models: tuple[ChatEFT, ChatEFT]) -> None:
+    options: dict[str, Any] = {"temperature": 2.0, "seed": 7}
+    once, again = (models[1].invoke(ASKED[0], **options).content for _ in range(2))
+    assert once == again
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_deadline_ends_with_the_partial_text(
+    models: tuple[ChatEFT, ChatEFT], is_async: bool
+) -> None:
+    endless: dict[str, Any] = {"regex": "[a-z ]{9000}", "max_tokens": 4000, "timeout": 0.5}
+    there = models[1]
+    message = (
+        asyncio.run(there.ainvoke("Hi", **endless)) if is_async else there.invoke("Hi", **endless)
+    )
+    assert message.response_metadata["finish_reason"] == "timeout"
+    assert message.usage_metadata is not None
+    assert 0 < message.usage_metadata["output_tokens"] < 4000
+
+
 def test_streams_add_up_to_the_answer(models: tuple[ChatEFT, ChatEFT]) -> None:
     here, there = models
     expected = told(here.invoke(ASKED[1], alpha=0.5))
@@ -118,7 +158,7 @@ def test_log_probabilities_are_the_same(models: tuple[ChatEFT, ChatEFT]) -> None
 def test_a_text_goes_on_the_same(family: Engine, url: str) -> None:
     here = EFTLLM(engine=family, max_tokens=12)
     there = EFTLLM(base_url=url, max_tokens=12)
-    prompts = [f"{question} The answer is" for question in ASKED[:4]]
+    prompts: list[Any] = [f"{question} The answer is" for question in ASKED[:4]]
     assert there.batch(prompts, alpha=0.5) == here.batch(prompts, alpha=0.5)
     assert "".join(there.stream(prompts[0])) == here.invoke(prompts[0])
 
@@ -153,7 +193,7 @@ def test_an_answer_is_an_object(models: tuple[ChatEFT, ChatEFT], method: str) ->
 def test_counts_and_context_are_the_servers(
     models: tuple[ChatEFT, ChatEFT], family: Engine, url: str
 ) -> None:
-    messages = [HumanMessage(ASKED[0])]
+    messages: list[Any] = [HumanMessage(ASKED[0])]
     here, there = (model.get_num_tokens_from_messages(messages) for model in models)
     assert there == here
     assert IndexLLM(base_url=url).metadata.context_window == family.context_len
@@ -164,7 +204,7 @@ def test_counts_and_context_are_the_servers(
     [
         ({"alpha": {"x": 1.0}}, InvalidRequest, "unknown tuned member in alpha 'x'"),
         ({"weights": {"bass": 1.0}}, InvalidRequest, "did you mean 'base'"),
-        ({"max_tokens": 100_000}, ContextOverflow, "context"),
+        ({"max_tokens": 100_000}, ContextOverflow, "max_model_len=4096"),
         ({"model": "other"}, ServerError, "other"),
     ],
 )
