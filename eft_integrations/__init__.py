@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         InvalidRequest,
         LoadError,
         Overloaded,
+        ServerError,
         StepFailed,
         UnknownOption,
         UnusableAnswer,
@@ -37,6 +38,7 @@ _ROOMS = {
         "InvalidRequest",
         "LoadError",
         "Overloaded",
+        "ServerError",
         "StepFailed",
         "UnknownOption",
         "UnusableAnswer",
@@ -68,6 +70,7 @@ __all__ = [  # noqa: RUF022 — in the order in which a reader meets them
     "Overloaded",
     "EngineClosed",
     "StepFailed",
+    "ServerError",
     "UnusableAnswer",
     "__version__",
 ]

@@ -49,6 +49,10 @@ class StepFailed(EFTError):
     """A forward pass or the choice of a token raised; the cause is chained."""
 
 
+class ServerError(EFTError):
+    """A server behind ``base_url`` is not reached, refuses us, or failed; the cause is chained."""
+
+
 class UnusableAnswer(EFTError):
     """An answer that has not the form it was asked for, such as JSON that max_tokens cut off."""
 

@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 from docs.build_cli import PAGE, page
+from eft_integrations import Engine
 from eft_integrations.options import GENERATE_KEYS
+from tests.served import serving
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 # Those of vLLM run where it is installed: tests/vllm.
 EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - set((ROOT / "examples").glob("vllm_*")))
+SERVED = ROOT / "examples" / "remote.py"
 # What an example prints, where that is the point of it.
 SAYS = {
     "langchain_agent.py": "Sunny in Lisbon",
@@ -29,8 +32,8 @@ SAYS = {
 }
 
 
-def run(*command: str) -> subprocess.CompletedProcess[str]:
-    offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1", **environment}
     return subprocess.run(
         [sys.executable, *command],
         capture_output=True,
@@ -54,7 +57,7 @@ def test_the_python_of_the_readme_runs() -> None:
             exec(compile(block, "README.md", "exec"), namespace)
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=document_id)
+@pytest.mark.parametrize("path", [p for p in EXAMPLES if p != SERVED], ids=document_id)
 def test_an_example_runs_and_is_short(path: Path) -> None:
     assert path.read_text().count("\n") < 40
     # LlamaIndex's agents look through themselves with inspect, and meet what pydantic deprecates
@@ -62,6 +65,14 @@ def test_an_example_runs_and_is_short(path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
     assert SAYS.get(path.name, "") in done.stdout
+
+
+def test_the_example_of_a_server_runs(family: Engine) -> None:
+    assert SERVED.read_text().count("\n") < 40
+    with serving(family) as endpoint:
+        done = run("-W", "error", str(SERVED), SERVER=endpoint.url)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Rome") >= 4
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=document_id)

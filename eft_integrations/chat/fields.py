@@ -12,7 +12,9 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from eft_integrations import tiny
+from eft_integrations.chat.local import EngineSpeaker
 from eft_integrations.chat.options import OPTIONS, overlaid
+from eft_integrations.chat.speaker import Speaker
 from eft_integrations.engine import Engine
 from eft_integrations.engine.config import EngineConfig, MemberConfig
 from eft_integrations.engine.sharing import SharedEngine, shared, shared_with
@@ -20,6 +22,7 @@ from eft_integrations.errors import InvalidRequest, refuse_unknown
 from eft_integrations.mixture import Mixture, Plausibility
 from eft_integrations.options import parse
 
+_MEMBERS = ("base", "tuned", "reference")
 _PLACES = ("dtype", "device")
 _SIZES = (
     "max_slots",
@@ -31,6 +34,7 @@ _SIZES = (
     "lookup",
     "mixture",
 )
+SETTINGS = (*_MEMBERS, *_PLACES, *_SIZES)  # of an engine in this process
 
 
 class EngineFields(BaseModel):
@@ -97,9 +101,25 @@ class EngineFields(BaseModel):
 
     @model_validator(mode="after")
     def _find_engine(self) -> Self:
-        self.engine = shared_engine(self)
-        parse(self.engine_options())
+        self.engine = self.found_engine()
+        self.refuse_options(self.engine_options())
         return self
+
+    def found_engine(self) -> SharedEngine:
+        """The engine of these fields, given or by its settings; nothing is loaded."""
+        if isinstance(self.engine, SharedEngine):
+            return self.engine
+        if self.engine is None:
+            return shared(_engine_config(self))
+        if not isinstance(self.engine, Engine):
+            raise InvalidRequest(f"engine must be an Engine, got {self.engine!r}")
+        if self.base is not None:
+            raise InvalidRequest("base= and engine= exclude each other; give one of them")
+        return shared_with(self.engine)
+
+    def refuse_options(self, options: Mapping[str, Any]) -> None:
+        """Raise ``UnknownOption`` or ``InvalidRequest`` for what no call could obey."""
+        parse(options)
 
     @property
     def open_engine(self) -> Engine:
@@ -108,14 +128,21 @@ class EngineFields(BaseModel):
         return found
 
     @property
+    def speaker(self) -> Speaker:
+        """Who answers; opened on first use."""
+        return EngineSpeaker(self.open_engine)
+
+    @property
     def model_name(self) -> str:
         """What answers are reported as: ``model``, or the members' own names."""
         if self.model is not None:
             return self.model
+        return "eft:" + self._own_name()
+
+    def _own_name(self) -> str:
+        """Of whoever answers."""
         members = self.engine.config.members.items()
-        return "eft:" + "+".join(
-            Path(m.path).name for role, m in members if "reference" not in role
-        )
+        return "+".join(Path(m.path).name for role, m in members if "reference" not in role)
 
     def engine_options(self) -> dict[str, Any]:
         """The options that are set, as keywords of ``Engine.generate``."""
@@ -126,7 +153,7 @@ class EngineFields(BaseModel):
         """A copy with other options, on the same engine. Raises as ``Engine.generate`` does."""
         refuse_unknown("option", options, OPTIONS)
         new = overlaid(self.engine_options(), options)
-        parse(new)
+        self.refuse_options(new)
         copy = self.model_copy(update={**dict.fromkeys(OPTIONS), **new})
         copy.__dict__.pop("_serialized", None)  # core's cached property would tell the old ones
         return copy
@@ -137,27 +164,28 @@ class EngineFields(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """Everything that an answer depends on, for cache keys and traces."""
+        return {"model": self.model_name, **self._whereabouts(), **self.engine_options()}
+
+    def _whereabouts(self) -> dict[str, Any]:
+        """What tells those who answer apart."""
         config: EngineConfig = self.engine.config
         members = {
             role: f"{member.path}@{member.revision or ''}:{member.dtype}"
             for role, member in config.members.items()
         }
         default = {} if config.mixture is None else {"mixture": repr(config.mixture)}
-        options = self.engine_options()
-        return {"model": self.model_name, "members": members, **default, **options}
+        return {"members": members, **default}
 
+    def plain_settings(self) -> dict[str, Any]:
+        """Members, and the settings of an engine that was given, as values that JSON can hold.
 
-def shared_engine(fields: EngineFields) -> SharedEngine:
-    """The engine of these fields, given or by its settings; nothing is loaded."""
-    if isinstance(fields.engine, SharedEngine):
-        return fields.engine
-    if fields.engine is None:
-        return shared(_engine_config(fields))
-    if not isinstance(fields.engine, Engine):
-        raise InvalidRequest(f"engine must be an Engine, got {fields.engine!r}")
-    if fields.base is not None:
-        raise InvalidRequest("base= and engine= exclude each other; give one of them")
-    return shared_with(fields.engine)
+        From them the same fields find the same engine again. A member's token is left out.
+        """
+        if self.base is None and self.engine.config != _engine_config(self):
+            config: EngineConfig = self.engine.config
+            sizes = {name: getattr(config, name) for name in _SIZES}
+            return {**{n: _plain(v) for n, v in config.by_keyword().items()}, **sizes}
+        return {name: _plain(getattr(self, name)) for name in _MEMBERS}
 
 
 def _engine_config(fields: EngineFields) -> EngineConfig:
@@ -171,19 +199,6 @@ def _engine_config(fields: EngineFields) -> EngineConfig:
         raise InvalidRequest("reference= needs base=; give the large model, or leave both out")
     family = tiny.trio("helpful" if fields.tuned is None else fields.tuned)
     return EngineConfig.of(**family, **{"dtype": "float32", **given})
-
-
-def plain_settings(fields: EngineFields) -> dict[str, Any]:
-    """Members, and the settings of an engine that was given, as values that JSON can hold.
-
-    From them the same fields find the same engine again. A member's token is left out.
-    """
-    names = ("base", "tuned", "reference")
-    if fields.base is None and fields.engine.config != _engine_config(fields):
-        config: EngineConfig = fields.engine.config
-        sizes = {name: getattr(config, name) for name in _SIZES}
-        return {**{n: _plain(v) for n, v in config.by_keyword().items()}, **sizes}
-    return {name: _plain(getattr(fields, name)) for name in names}
 
 
 def _plain(member: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eft_integrations.errors import InvalidRequest
-from eft_integrations.options import GENERATE_KEYS
+from eft_integrations.options import CONSTRAINT_KEYS, GENERATE_KEYS
 
 FORMS = frozenset({"alpha", "beta", "weights"})
 # What a generation is asked for, one keyword each.
@@ -49,6 +49,15 @@ def joined_stops(*stops: Any) -> list[str] | None:
     for stop in stops:
         each.extend([stop] if isinstance(stop, str) else stop or [])
     return list(dict.fromkeys(each)) or None
+
+
+def refuse_clash(options: Mapping[str, Any]) -> None:
+    """Raises ``InvalidRequest`` where tools or a response format meet a constraint."""
+    clash = next((key for key in CONSTRAINT_KEYS if options.get(key) is not None), None)
+    if clash is not None:
+        raise InvalidRequest(
+            f"{clash}= and tools or response_format exclude each other; give one of them"
+        )
 
 
 def choice_of(tool_choice: Any) -> str:

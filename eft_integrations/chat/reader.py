@@ -16,11 +16,13 @@ from eft_integrations.chat.events import (
     CallStart,
     ChatEvent,
     Finish,
+    Named,
     Problem,
     ReasoningDelta,
     TextDelta,
     TokenDetail,
 )
+from eft_integrations.engine import Engine
 from eft_integrations.request import TokenEvent
 
 THINK, THINK_END = "<think>", "</think>"
@@ -62,7 +64,6 @@ class Reader:
     def take(self, event: TokenEvent) -> list[ChatEvent]:
         """What this token completes; the last event brings what was held back, and the end."""
         self.push(event.text + mark_of(event, self._marks))
-        self._out.extend(detail_of(event))
         if event.finish_reason is not None:
             self.flush()
             self._out.extend(end_of(event, has_called=self._num_ended > 0))
@@ -252,7 +253,7 @@ class Takes(Protocol):
 
 
 def read(reader: Takes, events: Iterable[TokenEvent]) -> list[ChatEvent]:
-    """A whole answer at once."""
+    """Several events at once."""
     return [told for event in events for told in reader.take(event)]
 
 
@@ -263,17 +264,21 @@ def mark_of(event: TokenEvent, marks: Mapping[int, str]) -> str:
     return marks.get(event.token_id, "")
 
 
-def detail_of(event: TokenEvent) -> list[ChatEvent]:
+def detail_of(engine: Engine, event: TokenEvent) -> list[ChatEvent]:
     """The numbers of a token."""
     if event.token_id is None or event.logprob is None:
         return []
+    likeliest = (event.top_logprobs or {}).items()
     detail = TokenDetail(
-        token_id=event.token_id,
-        logprob=event.logprob,
-        top_logprobs=event.top_logprobs or {},
+        token=_named(engine, event.token_id, event.logprob),
+        top_logprobs=[_named(engine, token_id, value) for token_id, value in likeliest],
         contributions=event.contributions,
     )
     return [detail]
+
+
+def _named(engine: Engine, token_id: int, logprob: float) -> Named:
+    return Named(text=engine.encoder.decode([token_id], special=True), logprob=logprob)
 
 
 def end_of(event: TokenEvent, *, has_called: bool) -> list[ChatEvent]:

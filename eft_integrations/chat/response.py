@@ -21,7 +21,7 @@ from eft_integrations.chat.events import (
     ReasoningDelta,
     TextDelta,
 )
-from eft_integrations.chat.reader import detail_of, end_of, mark_of, new_call_id
+from eft_integrations.chat.reader import end_of, mark_of, new_call_id
 from eft_integrations.request import TokenEvent
 
 CALLS = "tool_calls"
@@ -69,7 +69,6 @@ class TemplateReader:
         """What this token completes; the last event brings what was held back, and the end."""
         told = [each for char in event.text for each in self._read(char)]
         told += self._read(mark_of(event, self._marks))
-        told += detail_of(event)
         if event.finish_reason is not None:
             told += [*self._read("", is_last=True), *end_of(event, has_called=self._num_calls > 0)]
         return told

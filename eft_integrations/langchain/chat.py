@@ -22,8 +22,6 @@ from langchain_core.runnables.utils import ConfigurableFieldSpec
 from pydantic import model_validator
 
 from eft_integrations import __version__
-from eft_integrations.chat import prepare
-from eft_integrations.chat.fields import shared_engine
 from eft_integrations.langchain.asking import Asked, ask, chat_request
 from eft_integrations.langchain.binding import EFTBinding
 from eft_integrations.langchain.chunks import PROVIDER
@@ -70,7 +68,7 @@ class ChatEFT(EFTFields, BaseChatModel):
         return LangSmithParams(**{**params, "ls_provider": PROVIDER, "ls_model_name": name})
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        self.engine = shared_engine(self)  # core asks before our own validators ran
+        self.engine = self.found_engine()  # core asks before our own validators ran
         profile = ModelProfile(
             name=self.model_name,
             open_weights=True,
@@ -95,7 +93,7 @@ class ChatEFT(EFTFields, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         asked = ask(self, messages, stop, kwargs)
-        return asked.result(asked.ready.generate())
+        return asked.result(asked.ready.answers())
 
     async def _agenerate(
         self,
@@ -105,7 +103,7 @@ class ChatEFT(EFTFields, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         asked = await asyncio.to_thread(ask, self, messages, stop, kwargs)
-        return asked.result(await asked.ready.agenerate())
+        return asked.result(await asked.ready.aanswers())
 
     def _stream(
         self,
@@ -115,10 +113,10 @@ class ChatEFT(EFTFields, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         asked = ask(self, messages, stop, kwargs)
-        reader, chunker = asked.ready.prepared.reader(), asked.chunker()
-        with asked.ready.stream() as stream:
-            for event in stream:
-                chunk = chunker.chunk(reader.take(event))
+        chunker = asked.chunker()
+        with asked.ready.stream() as told:
+            for events in told:
+                chunk = chunker.chunk(events)
                 if chunk is not None:
                     yield chunk
 
@@ -130,10 +128,10 @@ class ChatEFT(EFTFields, BaseChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         asked: Asked = await asyncio.to_thread(ask, self, messages, stop, kwargs)
-        reader, chunker = asked.ready.prepared.reader(), asked.chunker()
-        async with asked.ready.astream() as stream:
-            async for event in stream:
-                chunk = chunker.chunk(reader.take(event))
+        chunker = asked.chunker()
+        async with asked.ready.astream() as told:
+            async for events in told:
+                chunk = chunker.chunk(events)
                 if chunk is not None:
                     yield chunk
 
@@ -261,14 +259,13 @@ class ChatEFT(EFTFields, BaseChatModel):
         """Token ids of a text, as the members read it."""
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
-        return list(self.open_engine.encoder.encode(text, special=False))
+        return self.speaker.encode(text)
 
     def get_num_tokens_from_messages(
         self, messages: list[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
         """Exactly the prompt tokens of a call with these messages and tools."""
-        request = chat_request(self, messages, {"tools": tools})
-        return prepare(self.open_engine, request).prompt_len
+        return self.speaker.num_tokens(chat_request(self, messages, {"tools": tools}))
 
 
 def _public(kwargs: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,12 +15,12 @@ from eft_integrations.chat.events import (
     CallStart,
     ChatEvent,
     Finish,
+    Named,
     Problem,
     ReasoningDelta,
     TextDelta,
     TokenDetail,
 )
-from eft_integrations.engine.encoder import Encoder
 from eft_integrations.request import Usage
 
 PROVIDER = "eft"
@@ -29,18 +29,14 @@ PROVIDER = "eft"
 class Chunker:
     """Turns the events of one answer into chunks; each key of metadata is on one of them only."""
 
-    def __init__(
-        self, *, model_name: str, report: Mapping[str, Any], encoder: Encoder, shows_tokens: bool
-    ) -> None:
+    def __init__(self, *, model_name: str, report: Mapping[str, Any]) -> None:
         self._model_name = model_name
         self._report = report
-        self._encoder = encoder
-        self._shows_tokens = shows_tokens
         self._is_first = True
 
     def chunk(self, events: Sequence[ChatEvent]) -> ChatGenerationChunk | None:
         """One chunk of what came together; None where there is nothing to tell."""
-        tokens = [e for e in events if isinstance(e, TokenDetail)] if self._shows_tokens else []
+        tokens = [event for event in events if isinstance(event, TokenDetail)]
         told = [event for event in events if not isinstance(event, TokenDetail)]
         if not told and not tokens:
             return None
@@ -65,7 +61,7 @@ class Chunker:
             metadata |= {"model_provider": PROVIDER, "model_name": self._model_name}
             self._is_first = False
         if tokens:
-            metadata["logprobs"] = {"content": [_detail(t, self._encoder) for t in tokens]}
+            metadata["logprobs"] = {"content": [_detail(token) for token in tokens]}
         problems = [event.reason for event in told if isinstance(event, Problem)]
         if problems:
             metadata["problems"] = problems
@@ -113,17 +109,12 @@ def _add(found: dict[int, ToolCallChunk], index: int, arguments: str) -> None:
     call["args"] = (call["args"] or "") + arguments
 
 
-def _detail(token: TokenDetail, encoder: Encoder) -> dict[str, Any]:
+def _detail(token: TokenDetail) -> dict[str, Any]:
     """A token in the shape of OpenAI's logprobs, with the contributions of the members."""
-    detail = {
-        **_named(encoder, token.token_id, token.logprob),
-        "top_logprobs": [_named(encoder, i, value) for i, value in token.top_logprobs.items()],
-    }
-    if token.contributions is not None:
-        detail["eft"] = dict(token.contributions)
-    return detail
+    likeliest = [_named(other) for other in token.top_logprobs]
+    detail = {**_named(token.token), "top_logprobs": likeliest}
+    return detail if token.contributions is None else {**detail, "eft": dict(token.contributions)}
 
 
-def _named(encoder: Encoder, token_id: int, logprob: float) -> dict[str, Any]:
-    text = encoder.decode([token_id], special=True)
-    return {"token": text, "bytes": list(text.encode()), "logprob": logprob}
+def _named(token: Named) -> dict[str, Any]:
+    return {"token": token.text, "bytes": list(token.text.encode()), "logprob": token.logprob}

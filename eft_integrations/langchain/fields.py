@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from langchain_core.runnables.utils import ConfigurableFieldSpec
-from pydantic import Field
 
-from eft_integrations.chat.fields import EngineFields
 from eft_integrations.langchain.options import CONFIGURABLE, PREFIX
+from eft_integrations.remote.fields import ServedFields
 
 
-class EFTFields(EngineFields):
-    """Members and options as fields; ``api_key`` and ``max_retries`` are taken and do nothing."""
-
-    api_key: Any = Field(default=None, exclude=True, repr=False)
-    max_retries: int | None = Field(default=None, exclude=True, repr=False)
+class EFTFields(ServedFields):
+    """Members or a server, and options, as fields."""
 
     def specs(self) -> list[ConfigurableFieldSpec]:
         """The keys that ``config={"configurable": …}`` may hold."""

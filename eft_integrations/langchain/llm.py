@@ -16,16 +16,16 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
+from eft_integrations.chat.events import Finish, TextDelta, TokenDetail, end_of_answer
 from eft_integrations.chat.options import OPTIONS, call_options
+from eft_integrations.chat.speaker import Answer, Ready, Speaker
 from eft_integrations.langchain.chunks import PROVIDER
 from eft_integrations.langchain.fields import EFTFields
 from eft_integrations.langchain.options import (
     PREFIX,
-    TOLERATED,
     configured,
     refuse_unknown_options,
 )
-from eft_integrations.request import Generation, TokenEvent
 
 
 class EFTLLM(EFTFields, BaseLLM):
@@ -57,7 +57,7 @@ class EFTLLM(EFTFields, BaseLLM):
         **kwargs: Any,
     ) -> LLMResult:
         options = self._options(stop, kwargs)
-        return self._result(self.open_engine.generate(prompts, **options))
+        return self._result(self.speaker.texts(prompts, options, self.delivery(kwargs)))
 
     async def _agenerate(
         self,
@@ -67,8 +67,8 @@ class EFTLLM(EFTFields, BaseLLM):
         **kwargs: Any,
     ) -> LLMResult:
         options = self._options(stop, kwargs)
-        engine = await asyncio.to_thread(self.engine.get)
-        return self._result(await engine.agenerate(prompts, **options))
+        speaker: Speaker = await asyncio.to_thread(lambda: self.speaker)
+        return self._result(await speaker.atexts(prompts, options, self.delivery(kwargs)))
 
     def _stream(
         self,
@@ -77,9 +77,9 @@ class EFTLLM(EFTFields, BaseLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
-        with self.open_engine.stream(prompt, **self._options(stop, kwargs)) as stream:
-            for event in stream:
-                chunk = _chunk(event)
+        with self._ready(prompt, stop, kwargs).stream() as told:
+            for events in told:
+                chunk = _chunk(events)
                 if run_manager is not None:
                     run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
@@ -91,27 +91,28 @@ class EFTLLM(EFTFields, BaseLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[GenerationChunk]:
-        engine = await asyncio.to_thread(self.engine.get)
-        async with engine.astream(prompt, **self._options(stop, kwargs)) as stream:
-            async for event in stream:
-                chunk = _chunk(event)
+        ready: Ready = await asyncio.to_thread(self._ready, prompt, stop, kwargs)
+        async with ready.astream() as told:
+            async for events in told:
+                chunk = _chunk(events)
                 if run_manager is not None:
                     await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                 yield chunk
+
+    def _ready(self, prompt: str, stop: list[str] | None, keywords: Mapping[str, Any]) -> Ready:
+        options = self._options(stop, keywords)
+        return self.speaker.text(prompt, options, self.delivery(keywords))
 
     def _options(self, stop: list[str] | None, keywords: Mapping[str, Any]) -> dict[str, Any]:
         refuse_unknown_options(keywords, is_chat=False)
         return call_options(self.engine_options(), keywords, stop)
 
-    def _result(self, generations: Sequence[Generation]) -> LLMResult:
-        usage = {
-            "prompt_tokens": sum(g.usage.prompt_tokens for g in generations),
-            "completion_tokens": sum(g.usage.completion_tokens for g in generations),
-            "total_tokens": sum(g.usage.total_tokens for g in generations),
-        }
-        rows = [[_told(choice) for choice in g.choices or (g,)] for g in generations]
+    def _result(self, rows: Sequence[Sequence[Answer]]) -> LLMResult:
+        counts = [end_of_answer(row[0]).usage.counts for row in rows]
+        usage = {name: sum(each[name] for each in counts) for name in counts[0]} if counts else {}
+        texts = [[_told(answer) for answer in row] for row in rows]
         told = {"token_usage": usage, "model_name": self.model_name}
-        return LLMResult(generations=rows, llm_output=told)
+        return LLMResult(generations=texts, llm_output=told)
 
     # LangChain's cache of text models looks at fields and not at keywords
     # (https://github.com/langchain-ai/langchain/issues/40403), so that keywords become fields.
@@ -129,8 +130,7 @@ class EFTLLM(EFTFields, BaseLLM):
     def _folded(self, keywords: Mapping[str, Any]) -> tuple[EFTLLM, dict[str, Any]]:
         """A copy that has the options among ``keywords`` as fields, and the other keywords."""
         options = {k: v for k, v in keywords.items() if k in OPTIONS and v is not None}
-        dropped = OPTIONS | TOLERATED | {"model"}
-        rest = {key: value for key, value in keywords.items() if key not in dropped}
+        rest = {k: v for k, v in keywords.items() if k not in OPTIONS and k != "model"}
         name = keywords.get("model")
         model = self.with_options(**options) if options else self
         return (model.model_copy(update={"model": name}) if name else model), rest
@@ -197,7 +197,7 @@ class EFTLLM(EFTFields, BaseLLM):
         """Token ids of a text, as the members read it."""
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
-        return list(self.open_engine.encoder.encode(text, special=False))
+        return self.speaker.encode(text)
 
 
 def _has_own(config: RunnableConfig) -> bool:
@@ -205,15 +205,22 @@ def _has_own(config: RunnableConfig) -> bool:
     return any(key.startswith(PREFIX) for key in config.get("configurable") or {})
 
 
-def _told(generation: Generation) -> TextGeneration:
-    info: dict[str, Any] = {"finish_reason": generation.finish_reason}
-    if generation.logprobs is not None:
-        info["logprobs"] = list(generation.logprobs)
-    if generation.contributions is not None:
-        info["contributions"] = [dict(each) for each in generation.contributions]
-    return TextGeneration(text=generation.text, generation_info=info)
+def _told(answer: Answer) -> TextGeneration:
+    info: dict[str, Any] = {"finish_reason": end_of_answer(answer).reason}
+    tokens = [event for event in answer if isinstance(event, TokenDetail)]
+    if tokens:
+        info["logprobs"] = [token.token.logprob for token in tokens]
+    shares = [dict(t.contributions) for t in tokens if t.contributions is not None]
+    if shares:
+        info["contributions"] = shares
+    return TextGeneration(text=_text(answer), generation_info=info)
 
 
-def _chunk(event: TokenEvent) -> GenerationChunk:
-    info = {"finish_reason": event.finish_reason} if event.finish_reason else None
-    return GenerationChunk(text=event.text, generation_info=info)
+def _chunk(events: Answer) -> GenerationChunk:
+    finish = next((event for event in events if isinstance(event, Finish)), None)
+    info = {"finish_reason": finish.reason} if finish else None
+    return GenerationChunk(text=_text(events), generation_info=info)
+
+
+def _text(events: Answer) -> str:
+    return "".join(event.text for event in events if isinstance(event, TextDelta))

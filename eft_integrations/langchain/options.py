@@ -11,7 +11,7 @@ from langchain_core.runnables.config import ensure_config
 from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS, overlaid
 from eft_integrations.errors import refuse_unknown
 
-# Of every provider's models, and without a meaning for one that runs here.
+# Of every provider's models; for a server, and without a meaning for a model that runs here.
 TOLERATED = frozenset({"api_key", "max_retries"})
 # ``stream`` and ``model`` steer LangChain itself: how a call runs, and what it is reported as.
 STEERING = frozenset({"stream", "model"})

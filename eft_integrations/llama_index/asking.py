@@ -8,23 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
 
-from eft_integrations.chat import ChatRequest, events_of
-from eft_integrations.chat.asking import Ready, given_to, ready, request_of
-from eft_integrations.chat.conversation import formatted
+from eft_integrations.chat import ChatRequest
+from eft_integrations.chat.asking import given_to, report_of, request_of
 from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS, call_options
+from eft_integrations.chat.speaker import Ready
 from eft_integrations.errors import InvalidRequest, refuse_unknown
-from eft_integrations.llama_index.cancelling import CancelScope, agenerate, generate, scope_here
+from eft_integrations.llama_index.cancelling import CancelScope, awhole, scope_here, whole
 from eft_integrations.llama_index.messages import chat_messages
 from eft_integrations.llama_index.prompts import Meant, meant
 from eft_integrations.llama_index.responses import Responder
 from eft_integrations.llama_index.tools import response_schema, tool_schemas
 from eft_integrations.options import CONSTRAINT_KEYS
-from eft_integrations.request import Generation
 
 if TYPE_CHECKING:
     from eft_integrations.llama_index.llm import EFTLLM
 
-# LlamaIndex passes these to whatever model it is given, for a provider that is not this one.
+# LlamaIndex passes these to whatever model it is given; they are for a server.
 TOLERATED = frozenset({"extra_headers"})
 
 
@@ -35,31 +34,19 @@ class Asked:
     ready: Ready
     scope: CancelScope
     model_name: str
+    report: Mapping[str, Any]
 
     def responder(self) -> Responder:
         """A fresh translator of one answer."""
-        options = self.ready.options
-        return Responder(
-            model_name=self.model_name,
-            report=self.ready.report,
-            encoder=self.ready.engine.encoder,
-            shows_tokens=bool(
-                options.get("logprobs")
-                or options.get("top_logprobs")
-                or options.get("contributions")
-            ),
-        )
+        return Responder(model_name=self.model_name, report=self.report)
 
     def whole(self) -> ChatResponse:
         """The whole answer."""
-        return self._told(generate(self.ready, self.scope))
+        return self.responder().whole(whole(self.ready, self.scope))
 
     async def awhole(self) -> ChatResponse:
         """The twin of :meth:`whole`."""
-        return self._told(await agenerate(self.ready, self.scope))
-
-    def _told(self, generation: Generation) -> ChatResponse:
-        return self.responder().whole(events_of(self.ready.engine, self.ready.prepared, generation))
+        return self.responder().whole(await awhole(self.ready, self.scope))
 
 
 def ask(llm: EFTLLM, messages: Sequence[ChatMessage], keywords: Mapping[str, Any]) -> Asked:
@@ -70,8 +57,7 @@ def ask(llm: EFTLLM, messages: Sequence[ChatMessage], keywords: Mapping[str, Any
     request = _request(
         llm, asks, keywords, is_constrained=any(k in options for k in CONSTRAINT_KEYS)
     )
-    asked = ready(llm.open_engine, request, options)
-    return Asked(ready=asked, scope=scope_here(), model_name=llm.model_name)
+    return _asked(llm, llm.speaker.chat(request, options, llm.delivery(keywords)), options)
 
 
 def ask_text(llm: EFTLLM, prompt: str, keywords: Mapping[str, Any], *, is_formatted: bool) -> Asked:
@@ -79,10 +65,13 @@ def ask_text(llm: EFTLLM, prompt: str, keywords: Mapping[str, Any], *, is_format
     if not is_formatted:
         return ask(llm, [ChatMessage(role=MessageRole.USER, content=prompt)], keywords)
     refuse_unknown("option of a formatted prompt", keywords, OPTIONS | TOLERATED)
-    engine = llm.open_engine
-    prepared = formatted(engine, prompt)
-    asked = Ready(engine=engine, prepared=prepared, options=_options(llm, keywords, ()))
-    return Asked(ready=asked, scope=scope_here(), model_name=llm.model_name)
+    options = _options(llm, keywords, ())
+    return _asked(llm, llm.speaker.text(prompt, options, llm.delivery(keywords)), options)
+
+
+def _asked(llm: EFTLLM, ready: Ready, options: Mapping[str, Any]) -> Asked:
+    name = ready.model_name or llm.model_name
+    return Asked(ready=ready, scope=scope_here(), model_name=name, report=report_of(options))
 
 
 def _options(llm: EFTLLM, keywords: Mapping[str, Any], stop: Sequence[str]) -> dict[str, Any]:

@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from eft_integrations.chat.asking import Ready
-from eft_integrations.engine import AsyncStream, Stream
-from eft_integrations.request import Generation
+from eft_integrations.chat.speaker import Answer, AsyncTold, Ready, Told
 
 
 class CancelScope:
     """All answers that were begun inside a ``with llm.cancel_scope()``."""
 
     def __init__(self) -> None:
-        self._streams: weakref.WeakSet[Stream | AsyncStream] = weakref.WeakSet()
+        self._told: weakref.WeakSet[Told | AsyncTold] = weakref.WeakSet()
         self._lock = threading.Lock()
         self.is_cancelled = False
 
@@ -25,16 +23,16 @@ class CancelScope:
         """End them with what is written so far, and those that begin later at once."""
         with self._lock:
             self.is_cancelled = True
-            streams = list(self._streams)
-        for stream in streams:
-            stream.close()
+            answers = list(self._told)
+        for told in answers:
+            told.close()
 
-    def add(self, stream: Stream | AsyncStream) -> None:
+    def add(self, told: Told | AsyncTold) -> None:
         """Take charge of an answer."""
         with self._lock:
-            self._streams.add(stream)
+            self._told.add(told)
         if self.is_cancelled:
-            stream.close()
+            told.close()
 
 
 _SCOPE: ContextVar[CancelScope | None] = ContextVar("eft_cancel_scope", default=None)
@@ -55,17 +53,15 @@ def cancel_scope() -> Iterator[CancelScope]:
         _SCOPE.reset(token)
 
 
-def generate(ready: Ready, scope: CancelScope) -> Generation:
+def whole(ready: Ready, scope: CancelScope) -> Answer:
     """The whole answer, or what of it was written until the scope was cancelled."""
-    with ready.stream() as stream:
-        scope.add(stream)
-        return stream.result
+    told = ready.stream()
+    scope.add(told)
+    return told.whole()
 
 
-async def agenerate(ready: Ready, scope: CancelScope) -> Generation:
-    """The twin of :func:`generate`."""
-    async with ready.astream() as stream:
-        scope.add(stream)
-        async for _ in stream:
-            pass
-    return stream.result
+async def awhole(ready: Ready, scope: CancelScope) -> Answer:
+    """The twin of :func:`whole`."""
+    told = ready.astream()
+    scope.add(told)
+    return await told.whole()

@@ -35,7 +35,6 @@ from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 from pydantic import BaseModel, model_serializer, model_validator
 
-from eft_integrations.chat.fields import EngineFields, plain_settings
 from eft_integrations.chat.options import OPTIONS, overlaid
 from eft_integrations.errors import InvalidRequest, UnusableAnswer, refuse_unknown
 from eft_integrations.llama_index.asking import ask, ask_text, refuse_choices
@@ -46,6 +45,7 @@ from eft_integrations.llama_index.streams import acompleted, astreamed, complete
 from eft_integrations.llama_index.structured import Form
 from eft_integrations.llama_index.tools import is_answer_form
 from eft_integrations.options import parse
+from eft_integrations.remote.fields import ServedFields
 
 # They belong to a process: handlers hold loops and locks.
 _LOCAL = ("callback_manager", "rate_limiter")
@@ -53,7 +53,7 @@ _LOCAL = ("callback_manager", "rate_limiter")
 dispatcher = get_dispatcher(__name__)
 
 
-class EFTLLM(EngineFields, FunctionCallingLLM):
+class EFTLLM(ServedFields, FunctionCallingLLM):
     """A model that says what the large model would say, had it been tuned like the small one.
 
     ``EFTLLM()`` is the embedded family; ``EFTLLM(base=…, tuned=…, reference=…, alpha=…)`` loads
@@ -93,7 +93,7 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
         """
         context_len = self.engine.context_len
         return LLMMetadata(
-            context_window=self.open_engine.context_len if context_len is None else context_len,
+            context_window=self.speaker.context_len if context_len is None else context_len,
             num_output=self.options_in_force().get("max_tokens", DEFAULT_NUM_OUTPUTS),
             is_chat_model=True,
             is_function_calling_model=True,
@@ -139,7 +139,7 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of a text, as the members read it."""
-        return list(self.open_engine.encoder.encode(text, special=False))
+        return self.speaker.encode(text)
 
     def configure_settings(self) -> None:
         """Make it the model of LlamaIndex's ``Settings``, and count all budgets in its tokens."""
@@ -310,11 +310,11 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
     def custom_model_dump(self, handler: Any, _: Any) -> dict[str, Any]:
         """Plain values, with the members of an engine that was given."""
         data: dict[str, Any] = handler(self)
-        told = plain_settings(self)
+        told = self.plain_settings()
         return {**data, **{k: v for k, v in told.items() if k in data}, "class_name": "EFTLLM"}
 
     def __getstate__(self) -> dict[str, Any]:
-        state = BaseModel.__getstate__(self)  # core's own would delete from the living object
+        state = ServedFields.__getstate__(self)  # core's own would delete from the living object
         kept = {k: v for k, v in state["__dict__"].items() if k not in _LOCAL}
         return {**state, "__dict__": kept}
 

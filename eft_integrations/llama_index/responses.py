@@ -25,12 +25,12 @@ from eft_integrations.chat.events import (
     CallStart,
     ChatEvent,
     Finish,
+    Named,
     Problem,
     ReasoningDelta,
     TextDelta,
     TokenDetail,
 )
-from eft_integrations.engine.encoder import Encoder
 from eft_integrations.request import Usage
 
 
@@ -54,13 +54,9 @@ class _Call:
 class Responder:
     """Turns the events of one answer into responses, each with everything said so far."""
 
-    def __init__(
-        self, *, model_name: str, report: Mapping[str, Any], encoder: Encoder, shows_tokens: bool
-    ) -> None:
+    def __init__(self, *, model_name: str, report: Mapping[str, Any]) -> None:
         self._model_name = model_name
         self._report = report
-        self._encoder = encoder
-        self._shows_tokens = shows_tokens
         self._text = ""
         self._thought = ""
         self._calls: dict[int, _Call] = {}
@@ -83,8 +79,8 @@ class Responder:
             message=self._message(),
             delta=self._text[len(text) :],
             raw=self._raw(finish),
-            logprobs=list(self._logprobs) if self._shows_tokens else None,
-            additional_kwargs={**extra, **({} if finish is None else _counts(finish.usage))},
+            logprobs=list(self._logprobs) or None,
+            additional_kwargs={**extra, **({} if finish is None else finish.usage.counts)},
         )
 
     def whole(self, events: Sequence[ChatEvent]) -> ChatResponse:
@@ -102,7 +98,7 @@ class Responder:
         elif isinstance(event, ReasoningDelta):
             self._thought += event.text
         elif isinstance(event, TokenDetail):
-            return self._shows_tokens and self._note(event)
+            self._note(event)
         else:
             self._take_call(event)
         return True
@@ -119,19 +115,13 @@ class Responder:
             self._calls.pop(-1 if event.index is None else event.index, None)
             self._problems.append(event.reason)
 
-    def _note(self, token: TokenDetail) -> bool:
-        others = {i: value for i, value in token.top_logprobs.items() if i != token.token_id}
-        ranked = {token.token_id: token.logprob, **others}
-        self._logprobs.append([self._logprob(i, value) for i, value in ranked.items()])
-        if token.contributions is not None:
-            text = self._logprobs[-1][0].token
-            shares = dict(token.contributions)
-            self._shares.append({"token": text, "logprob": token.logprob, "contributions": shares})
-        return True
-
-    def _logprob(self, token_id: int, value: float) -> LogProb:
-        text = self._encoder.decode([token_id], special=True)
-        return LogProb(token=text, logprob=value, bytes=list(text.encode()))
+    def _note(self, detail: TokenDetail) -> None:
+        chosen, shares = detail.token, detail.contributions
+        others = (token for token in detail.top_logprobs if token != chosen)
+        self._logprobs.append([_logprob(token) for token in (chosen, *others)])
+        if shares is not None:
+            numbers = {"logprob": chosen.logprob, "contributions": dict(shares)}
+            self._shares.append({"token": chosen.text, **numbers})
 
     def _say_something(self, finish: Finish | None) -> None:
         """An answer that ended inside its thoughts is what it thought: agents read content only."""
@@ -162,6 +152,10 @@ class Responder:
         return {**raw, "problems": self._problems} if self._problems else raw
 
 
+def _logprob(token: Named) -> LogProb:
+    return LogProb(token=token.text, logprob=token.logprob, bytes=list(token.text.encode()))
+
+
 def completion(response: ChatResponse) -> CompletionResponse:
     """The same answer as a text."""
     return CompletionResponse(
@@ -175,15 +169,7 @@ def completion(response: ChatResponse) -> CompletionResponse:
 
 def usage_of(usage: Usage) -> dict[str, Any]:
     """Token counts as LlamaIndex's token counter reads them."""
-    return {**_counts(usage), "prompt_tokens_details": {"cached_tokens": usage.cached_tokens}}
-
-
-def _counts(usage: Usage) -> dict[str, int]:
-    return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.total_tokens,
-    }
+    return {**usage.counts, "prompt_tokens_details": {"cached_tokens": usage.cached_tokens}}
 
 
 def _plain(call: _Call) -> dict[str, Any]:

@@ -12,22 +12,22 @@ from eft_integrations.llama_index.responses import completion
 
 def streamed(asked: Asked) -> Generator[ChatResponse, None, None]:
     """Responses with all that was said so far; closing ends the computation."""
-    reader, responder = asked.ready.prepared.reader(), asked.responder()
-    with asked.ready.stream() as stream:
-        asked.scope.add(stream)
-        for event in stream:
-            response = responder.response(reader.take(event))
+    responder = asked.responder()
+    with asked.ready.stream() as told:
+        asked.scope.add(told)
+        for events in told:
+            response = responder.response(events)
             if response is not None:
                 yield response
 
 
 async def astreamed(asked: Asked) -> AsyncGenerator[ChatResponse, None]:
     """The twin of :func:`streamed`."""
-    reader, responder = asked.ready.prepared.reader(), asked.responder()
-    async with asked.ready.astream() as stream:
-        asked.scope.add(stream)
-        async for event in stream:
-            response = responder.response(reader.take(event))
+    responder = asked.responder()
+    async with asked.ready.astream() as told:
+        asked.scope.add(told)
+        async for events in told:
+            response = responder.response(events)
             if response is not None:
                 yield response
 

@@ -336,5 +336,10 @@ def test_every_field_is_an_option_a_setting_or_tolerated() -> None:
     own = set(ChatEFT.model_fields) - set(BaseChatModel.model_fields)
     settings = {*inspect.signature(Engine.from_pretrained).parameters} - {"unknown"}
     chat = {"templates", "dialect", "reasoning"}
-    assert own == OPTIONS | settings | chat | TOLERATED | {"engine", "model", "streaming"}
+    assert own == OPTIONS | settings | chat | TOLERATED | {
+        "engine",
+        "model",
+        "base_url",
+        "streaming",
+    }
     assert {"api_key", "max_retries"} == TOLERATED
