@@ -12,8 +12,8 @@ from difflib import get_close_matches
 class EFTError(Exception):
     """Base of every error that this package raises on purpose; its message is one line.
 
-    Neither a ``RuntimeError``, which LlamaIndex's ``asyncio_run`` takes for a nested event loop, nor
-    a ``ValueError``, which its query engines take for an empty response.
+    No ``RuntimeError``, which LlamaIndex's ``asyncio_run`` takes for a nested event loop, and no
+    ``ValueError``, which its query engines take for an empty response.
     """
 
     def __init__(self, message: object = "") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -18,18 +18,18 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import ContextThreadPoolExecutor, get_config_list
-from langchain_core.runnables.utils import ConfigurableFieldSpec
+from langchain_core.runnables.utils import AnyConfigurableField, ConfigurableFieldSpec
 from pydantic import model_validator
 
 from eft_integrations import __version__
 from eft_integrations.chat import prepare
 from eft_integrations.chat.fields import shared_engine
 from eft_integrations.langchain.asking import Asked, ask, chat_request
-from eft_integrations.langchain.binding import EFTBinding
+from eft_integrations.langchain.binding import EFTBinding, EFTConfigurable
 from eft_integrations.langchain.chunks import PROVIDER
 from eft_integrations.langchain.fields import EFTFields
 from eft_integrations.langchain.options import configured, refuse_unknown_options
-from eft_integrations.langchain.structured import bound_keywords, parser_of, with_raw
+from eft_integrations.langchain.structured import structured
 from eft_integrations.langchain.tools import tool_schemas
 
 
@@ -221,6 +221,16 @@ class ChatEFT(EFTFields, BaseChatModel):
         """A binding that keeps its keywords under ``bind_tools`` and the like."""
         return EFTBinding(bound=self, kwargs=kwargs, config={})
 
+    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> EFTBinding:
+        """A binding that keeps its config under ``bind_tools`` and the like."""
+        merged = cast("RunnableConfig", {**(config or {}), **kwargs})
+        return EFTBinding(bound=self, kwargs={}, config=merged)
+
+    def configurable_fields(self, **kwargs: AnyConfigurableField) -> EFTConfigurable:
+        """As core's, and still configurable under ``bind_tools`` and the like."""
+        super().configurable_fields(**kwargs)  # refuses what is no field
+        return EFTConfigurable(default=self, fields=kwargs)
+
     def bind_tools(
         self,
         tools: Sequence[Any],
@@ -252,10 +262,9 @@ class ChatEFT(EFTFields, BaseChatModel):
 
         The grammar holds the answer to the schema and closes it within ``max_tokens``.
         """
-        refuse_unknown_options(kwargs, is_chat=True)
-        model = self.bind(**{**kwargs, **bound_keywords(schema, method, strict)})
-        parser = parser_of(schema, method)
-        return with_raw(model, parser) if include_raw else model | parser
+        return structured(
+            self.bind, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
+        )
 
     def get_token_ids(self, text: str) -> list[int]:
         """Token ids of a text, as the members read it."""

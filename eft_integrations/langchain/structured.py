@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
@@ -16,8 +17,25 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from eft_integrations.errors import InvalidRequest, refuse_unknown
+from eft_integrations.langchain.options import refuse_unknown_options
 
 METHODS = ("json_schema", "function_calling", "json_mode")
+
+
+def structured(
+    bind: Callable[..., Runnable[Any, Any]],
+    schema: Any,
+    *,
+    method: str = "json_schema",
+    include_raw: bool = False,
+    strict: bool | None = None,
+    **kwargs: Any,
+) -> Runnable[Any, Any]:
+    """What ``bind`` makes a model of, with the parser of ``schema`` behind it."""
+    refuse_unknown_options(kwargs, is_chat=True)
+    model = bind(**{**kwargs, **bound_keywords(schema, method, strict)})
+    parser = parser_of(schema, method)
+    return with_raw(model, parser) if include_raw else model | parser
 
 
 def bound_keywords(schema: Any, method: str, strict: bool | None) -> dict[str, Any]:
