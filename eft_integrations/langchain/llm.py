@@ -16,7 +16,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import get_config_list
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
-from eft_integrations.chat.options import OPTIONS, call_options
+from eft_integrations.chat.options import OPTIONS, call_options, joined_stops
 from eft_integrations.langchain.chunks import PROVIDER
 from eft_integrations.langchain.fields import EFTFields
 from eft_integrations.langchain.options import (
@@ -131,6 +131,8 @@ class EFTLLM(EFTFields, BaseLLM):
         options = {k: v for k, v in keywords.items() if k in OPTIONS and v is not None}
         dropped = OPTIONS | TOLERATED | {"model"}
         rest = {key: value for key, value in keywords.items() if key not in dropped}
+        if stops := joined_stops(self.stop, options.get("stop")):
+            options["stop"] = stops
         name = keywords.get("model")
         model = self.with_options(**options) if options else self
         return (model.model_copy(update={"model": name}) if name else model), rest
