@@ -120,7 +120,7 @@ class EngineFields(BaseModel):
     def engine_options(self) -> dict[str, Any]:
         """The options that are set, as keywords of ``Engine.generate``."""
         given = {name: getattr(self, name) for name in OPTIONS}
-        return {name: value for name, value in given.items() if value not in (None, [])}
+        return {name: value for name, value in given.items() if value is not None}
 
     def with_options(self, **options: Any) -> Self:
         """A copy with other options, on the same engine. Raises as ``Engine.generate`` does."""
@@ -155,8 +155,9 @@ def shared_engine(fields: EngineFields) -> SharedEngine:
         return shared(_engine_config(fields))
     if not isinstance(fields.engine, Engine):
         raise InvalidRequest(f"engine must be an Engine, got {fields.engine!r}")
-    if fields.base is not None:
-        raise InvalidRequest("base= and engine= exclude each other; give one of them")
+    for name in ("base", "tuned", "reference", *_PLACES, *_SIZES):
+        if getattr(fields, name) is not None:
+            raise InvalidRequest(f"{name}= and engine= exclude each other; give one of them")
     return shared_with(fields.engine)
 
 

@@ -309,6 +309,21 @@ def test_what_cannot_be_obeyed_is_refused(
         chat.invoke(ASK, **keywords)
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"choice": []}, "at least one"),
+        ({"tuned": "harmless"}, "tuned="),
+        ({"max_slots": 3}, "max_"),
+    ],
+)
+def test_a_field_that_would_do_nothing_is_refused(
+    engine: Engine, fields: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        ChatEFT(engine=engine, **fields)
+
+
 def test_what_other_providers_take_is_tolerated(chat: ChatEFT) -> None:
     model = ChatEFT(engine=chat.engine, max_tokens=2, api_key="x", max_retries=3)
     assert model.invoke(ASK, api_key="y", max_retries=1).response_metadata["eft"] == {
