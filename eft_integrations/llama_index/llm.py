@@ -36,7 +36,7 @@ from llama_index_instrumentation import get_dispatcher
 from pydantic import BaseModel, model_serializer, model_validator
 
 from eft_integrations.chat.fields import EngineFields, plain_settings
-from eft_integrations.chat.options import OPTIONS, overlaid
+from eft_integrations.chat.options import OPTIONS, choice_of, overlaid
 from eft_integrations.errors import InvalidRequest, UnusableAnswer, refuse_unknown
 from eft_integrations.llama_index.asking import ask, ask_text, refuse_choices
 from eft_integrations.llama_index.cancelling import CancelScope, cancel_scope
@@ -213,8 +213,8 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
         **kwargs: Any,
     ) -> dict[str, Any]:
         asked = [ChatMessage(content=user_msg)] if isinstance(user_msg, str) else [user_msg]
-        choice = kwargs.pop("tool_choice", None)
-        if choice in (None, "auto") and tools and (tool_required or is_answer_form(tools)):
+        choice = choice_of(kwargs.pop("tool_choice", None))
+        if choice == "auto" and (tool_required or is_answer_form(tools)):
             choice = "any"
         return {
             "messages": [*(chat_history or []), *(m for m in asked if m is not None)],
