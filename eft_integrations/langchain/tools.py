@@ -8,12 +8,13 @@ from typing import Any
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 
 from eft_integrations.chat.schema import in_envelope
+from eft_integrations.chat.template import listed
 from eft_integrations.errors import InvalidRequest
 
 
 def tool_schemas(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
     """Each tool as ``{"type": "function", "function": {name, description, parameters}}``."""
-    return [_schema(tool, strict) for tool in tools]
+    return [_schema(tool, strict) for tool in listed(tools)]
 
 
 def _schema(tool: Any, strict: bool | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from eft_integrations import Engine, EngineClosed, InvalidRequest, UnknownOption
 from eft_integrations.chat import render
 from eft_integrations.chat.options import OPTIONS
 from eft_integrations.langchain import ChatEFT
+from eft_integrations.langchain.messages import chat_messages
 from eft_integrations.langchain.options import TOLERATED
 
 ASK = "Hello"
@@ -300,6 +301,10 @@ def test_the_profile_knows_the_context(chat: ChatEFT, own: ChatEFT, engine: Engi
         ({"temperature": -1.0}, InvalidRequest, "temperature"),
         ({"tools": [convert_to_openai_tool(wash)], "regex": "a"}, InvalidRequest, "exclude"),
         ({"tool_choice": "any"}, InvalidRequest, "needs a tool"),
+        ({"tools": 3}, InvalidRequest, "tools must be a list"),
+        ({"stop": 3}, InvalidRequest, "stop must be"),
+        ({"response_format": {"type": "json_schema"}}, InvalidRequest, "holds a JSON schema"),
+        ({"response_format": {"type": "json_schema", "schema": 3}}, InvalidRequest, "got"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused(
@@ -329,6 +334,19 @@ def test_what_other_providers_take_is_tolerated(chat: ChatEFT) -> None:
     assert model.invoke(ASK, api_key="y", max_retries=1).response_metadata["eft"] == {
         "max_tokens": 2
     }
+
+
+def test_arguments_of_a_former_call_that_are_no_json_are_told_as_they_are() -> None:
+    raw = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{bad"}}
+    (told,) = chat_messages([AIMessage("", additional_kwargs={"tool_calls": [raw]})])
+    assert [call["function"]["arguments"] for call in told["tool_calls"]] == ["{bad"]
+    with pytest.raises(InvalidRequest, match="a call holds"):
+        chat_messages([AIMessage("", additional_kwargs={"tool_calls": [{"x": 1}]})])
+
+
+@pytest.mark.parametrize("block", [{"type": "text"}, {"type": "text", "text": None}])
+def test_a_text_that_is_missing_is_no_text(block: dict[str, Any]) -> None:
+    assert chat_messages([HumanMessage([block, "x"])])[0]["content"] == "x"
 
 
 def test_pictures_are_refused(chat: ChatEFT) -> None:

@@ -238,6 +238,12 @@ def test_what_is_unknown_is_refused(llm: EFTLLM, name: str) -> None:
         EFTLLM(**{name: 1})  # type: ignore[arg-type] # none of its fields
 
 
+def test_what_is_no_prompt_is_refused(llm: EFTLLM) -> None:
+    for prompt in (None, 3, ["Hello"]):
+        with pytest.raises(InvalidRequest, match="a prompt must be a string"):
+            llm.complete(prompt)
+
+
 @pytest.mark.parametrize(
     "given",
     [
