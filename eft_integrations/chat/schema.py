@@ -72,6 +72,8 @@ def for_arguments(schema: Any) -> dict[str, Any]:
         schema = {"properties": {}}
     if not isinstance(schema, Mapping):
         raise InvalidRequest(f"a tool's parameters must be a JSON schema, got {schema!r}")
+    if schema.get("type", "object") != "object":
+        raise InvalidRequest(f"a tool's parameters must be of type 'object', got {schema!r}")
     return {"type": "object", **for_output(schema)}
 
 

@@ -36,6 +36,18 @@ class Colour(BaseModel):
     is_dark: bool
 
 
+class Tree(BaseModel):
+    """A tree."""
+
+    left: Tree | None = None
+    right: Tree | None = None
+
+
+def plant(tree: Tree) -> str:
+    """Plant a tree."""
+    return str(tree)
+
+
 class OldColour(OldModel):
     """A colour."""
 
@@ -224,6 +236,36 @@ def test_objects_by_every_method_and_schema(chat: ChatEFT, method: str, schema: 
     name = found["name"] if isinstance(found, dict) else found.name
     assert name in ("red", "green")
     assert isinstance(found, schema) if schema in (Colour, OldColour) else isinstance(found, dict)
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_class_that_holds_itself_is_held_to_its_schema(
+    chat: ChatEFT, method: str, seed: int
+) -> None:
+    options = {"max_tokens": 48, "temperature": 2.0, "seed": seed}
+    found = chat.with_structured_output(Tree, method=method).invoke(ASK, **options)
+    assert isinstance(found, Tree)
+    for kind in (plant, tool(plant)):
+        (call,) = chat.bind_tools([kind], tool_choice="plant").invoke(ASK, **options).tool_calls
+        Tree.model_validate(call["args"]["tree"])
+
+
+@pytest.mark.parametrize("titled", [{"title": "Tree"}, {}])
+def test_a_json_schema_is_taken_as_it_is(chat: ChatEFT, titled: dict[str, Any]) -> None:
+    whole = {**titled, **Tree.model_json_schema()}  # with neither type nor properties at its root
+    model = chat.with_structured_output(whole)
+    Tree.model_validate(model.invoke(ASK, max_tokens=48, temperature=2.0, seed=1))
+    numbers = {**titled, "type": "array", "items": {"enum": [1, 2]}}
+    assert set(chat.with_structured_output(numbers).invoke(ASK, max_tokens=24)) <= {1, 2}
+
+
+@pytest.mark.parametrize("given", [3, "str", int, {"type": "array", "title": "x", "items": {}}])
+def test_what_is_no_tool_is_refused(chat: ChatEFT, given: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        chat.bind_tools([given], tool_choice="any").invoke(ASK)
+    with pytest.raises(InvalidRequest):
+        chat.with_structured_output(given, method="function_calling").invoke(ASK)
 
 
 @pytest.mark.parametrize("max_tokens", [16, 24, 48])
