@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, Self, cast
 
 from langchain_core.callbacks import (
@@ -17,14 +17,19 @@ from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import ContextThreadPoolExecutor, get_config_list
-from langchain_core.runnables.utils import AnyConfigurableField, ConfigurableFieldSpec
+from langchain_core.runnables.config import ContextThreadPoolExecutor
+from langchain_core.runnables.utils import (
+    AnyConfigurableField,
+    ConfigurableFieldSpec,
+    gather_with_concurrency,
+)
 from pydantic import model_validator
 
 from eft_integrations import __version__
 from eft_integrations.chat import prepare
 from eft_integrations.chat.fields import shared_engine
 from eft_integrations.langchain.asking import Asked, ask, chat_request
+from eft_integrations.langchain.batching import rows, together, wide, width
 from eft_integrations.langchain.binding import EFTBinding, EFTConfigurable
 from eft_integrations.langchain.chunks import PROVIDER
 from eft_integrations.langchain.fields import EFTFields
@@ -192,28 +197,38 @@ class ChatEFT(EFTFields, BaseChatModel):
         """All answers as one engine batch, unless ``max_concurrency`` says otherwise."""
         if not inputs:
             return []
-        configs = get_config_list(config, len(inputs))
-        width = configs[0].get("max_concurrency") or len(inputs)
-        wide: list[RunnableConfig] = [{**each, "max_concurrency": width} for each in configs]
-        return super().batch(inputs, wide, **kwargs)
+        return super().batch(inputs, wide(self.engine, config, len(inputs)), **kwargs)
+
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        """The twin of :meth:`batch`."""
+        if not inputs:
+            return []
+        return await super().abatch(inputs, wide(self.engine, config, len(inputs)), **kwargs)
 
     def generate(self, messages: list[list[BaseMessage]], *args: Any, **kwargs: Any) -> LLMResult:
         """All answers as one engine batch."""
         if len(messages) < 2:
             return super().generate(messages, *args, **kwargs)
         one: Callable[..., LLMResult] = super().generate
-        ids = [kwargs.pop("run_id", None), *[None] * (len(messages) - 1)]
-        with ContextThreadPoolExecutor(max_workers=len(messages)) as pool:
-            futures = [
-                pool.submit(one, [row], *args, run_id=run_id, **kwargs)
-                for row, run_id in zip(messages, ids, strict=True)
-            ]
-            results = [future.result() for future in futures]
-        return LLMResult(
-            generations=[row for result in results for row in result.generations],
-            llm_output=self._combine_llm_outputs([result.llm_output for result in results]),
-            run=[run for result in results for run in result.run or []] or None,
-        )
+        with ContextThreadPoolExecutor(max_workers=width(self.engine, len(messages))) as pool:
+            futures = [pool.submit(one, row, *args, **own) for row, own in rows(messages, kwargs)]
+            return together(self, [future.result() for future in futures])
+
+    async def agenerate(
+        self, messages: list[list[BaseMessage]], *args: Any, **kwargs: Any
+    ) -> LLMResult:
+        """The twin of :meth:`generate`."""
+        if len(messages) < 2:
+            return await super().agenerate(messages, *args, **kwargs)
+        one: Callable[..., Coroutine[Any, Any, LLMResult]] = super().agenerate
+        calls = (one(row, *args, **own) for row, own in rows(messages, kwargs))
+        at_once = width(self.engine, len(messages))
+        return together(self, await gather_with_concurrency(at_once, *calls))
 
     # Tools, objects, counts.
 

@@ -243,7 +243,7 @@ def test_objects_by_every_method_and_schema(chat: ChatEFT, method: str, schema: 
 def test_a_class_that_holds_itself_is_held_to_its_schema(
     chat: ChatEFT, method: str, seed: int
 ) -> None:
-    options = {"max_tokens": 48, "temperature": 2.0, "seed": seed}
+    options: dict[str, Any] = {"max_tokens": 48, "temperature": 2.0, "seed": seed}
     found = chat.with_structured_output(Tree, method=method).invoke(ASK, **options)
     assert isinstance(found, Tree)
     for kind in (plant, tool(plant)):
