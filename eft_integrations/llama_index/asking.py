@@ -36,6 +36,11 @@ class Asked:
     scope: CancelScope
     model_name: str
 
+    @property
+    def prompt_len(self) -> int:
+        """Tokens of the longest prompt among the roles."""
+        return self.ready.prepared.prompt_len
+
     def responder(self) -> Responder:
         """A fresh translator of one answer."""
         options = self.ready.options

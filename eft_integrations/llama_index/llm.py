@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
-from llama_index.core import Settings
+from llama_index.core import PromptHelper, Settings
 from llama_index.core.base.llms.generic_utils import messages_to_prompt as generic_prompt
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -142,9 +142,17 @@ class EFTLLM(EngineFields, FunctionCallingLLM):
         return list(self.open_engine.encoder.encode(text, special=False))
 
     def configure_settings(self) -> None:
-        """Make it the model of LlamaIndex's ``Settings``, and count all budgets in its tokens."""
+        """Make it the model of LlamaIndex's ``Settings``, and count all budgets in its tokens.
+
+        Loads the members, since prompts leave room for what their chat template adds.
+        """
         Settings.llm = self
         Settings.tokenizer = self.tokenize
+        frame = [ChatMessage(role=role, content="") for role in ("system", "user")]
+        Settings.prompt_helper = PromptHelper(
+            context_window=self.metadata.context_window - ask(self, frame, {}).prompt_len,
+            num_output=self.metadata.num_output,
+        )
 
     # The eight endpoints. Requests are read at once, so that an override holds for a stream that
     # is read later.
