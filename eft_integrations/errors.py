@@ -9,8 +9,12 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-class EFTError(RuntimeError):
-    """Base of every error that this package raises on purpose; its message is one line."""
+class EFTError(Exception):
+    """Base of every error that this package raises on purpose; its message is one line.
+
+    No ``RuntimeError``, which LlamaIndex's ``asyncio_run`` takes for a nested event loop, and no
+    ``ValueError``, which its query engines take for an empty response.
+    """
 
     def __init__(self, message: object = "") -> None:
         lines = (line.strip() for line in str(message).splitlines())

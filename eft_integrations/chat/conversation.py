@@ -52,6 +52,8 @@ class ChatRequest:
             raise InvalidRequest(
                 f"response_format must be a JSON schema, got {self.response_format!r}"
             )
+        if self.templates is not None and not isinstance(self.templates, Mapping):
+            raise InvalidRequest(f"templates must map roles to templates, got {self.templates!r}")
         refuse_malformed(self.messages)
         tools = [_function(tool) for tool in schemas(self.tools) or []]
         names = [tool["name"] for tool in tools]

@@ -113,8 +113,9 @@ class EngineFields(BaseModel):
             return shared(_engine_config(self))
         if not isinstance(self.engine, Engine):
             raise InvalidRequest(f"engine must be an Engine, got {self.engine!r}")
-        if self.base is not None:
-            raise InvalidRequest("base= and engine= exclude each other; give one of them")
+        for name in ("base", "tuned", "reference", *_PLACES, *_SIZES):
+            if getattr(self, name) is not None:
+                raise InvalidRequest(f"{name}= and engine= exclude each other; give one of them")
         return shared_with(self.engine)
 
     def refuse_options(self, options: Mapping[str, Any]) -> None:
@@ -147,7 +148,7 @@ class EngineFields(BaseModel):
     def engine_options(self) -> dict[str, Any]:
         """The options that are set, as keywords of ``Engine.generate``."""
         given = {name: getattr(self, name) for name in OPTIONS}
-        return {name: value for name, value in given.items() if value not in (None, [])}
+        return {name: value for name, value in given.items() if value is not None}
 
     def with_options(self, **options: Any) -> Self:
         """A copy with other options, on the same engine. Raises as ``Engine.generate`` does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eft_integrations import checks
 from eft_integrations.errors import InvalidRequest
 from eft_integrations.options import CONSTRAINT_KEYS, GENERATE_KEYS
 
@@ -47,7 +48,7 @@ def joined_stops(*stops: Any) -> list[str] | None:
     """The stop strings of all levels, each once."""
     each: list[str] = []
     for stop in stops:
-        each.extend([stop] if isinstance(stop, str) else stop or [])
+        each.extend(checks.strings("stop", stop))
     return list(dict.fromkeys(each)) or None
 
 

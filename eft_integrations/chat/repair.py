@@ -63,9 +63,9 @@ def with_schema(
 ) -> list[Turn]:
     """A system message that tells the schema of the answer: a grammar holds, but does not explain.
 
-    A schema that names no properties has nothing to tell.
+    A schema that says no more than that it is an object has nothing to tell.
     """
-    if "properties" not in schema:
+    if schema.keys() <= {"type", "title", "description"}:
         return list(messages)
     when = "Where you call no function, answer" if has_tools else "Answer"
     told = json.dumps(schema, ensure_ascii=False)

@@ -50,10 +50,20 @@ def in_envelope(
     """
     kind = response_format.get("type")
     if kind == "json_schema":
-        return dict(response_format.get("json_schema", response_format)["schema"])
+        return _schema_in(response_format.get("json_schema", response_format))
     if kind == "json_object":
-        return dict(response_format.get("schema") or {"type": "object"})
+        return _schema_in({"schema": {"type": "object"}, **response_format})
     return None if kind == "text" else dict(plain(response_format))
+
+
+def _schema_in(envelope: object) -> dict[str, Any]:
+    schema = envelope.get("schema") if isinstance(envelope, Mapping) else None
+    if not isinstance(schema, Mapping):
+        raise InvalidRequest(
+            f"a response_format holds a JSON schema as 'schema', got {envelope!r}; give "
+            f"{{'type': 'json_schema', 'json_schema': {{'name': …, 'schema': {{…}}}}}}"
+        )
+    return dict(schema)
 
 
 def for_arguments(schema: Any) -> dict[str, Any]:
@@ -62,6 +72,8 @@ def for_arguments(schema: Any) -> dict[str, Any]:
         schema = {"properties": {}}
     if not isinstance(schema, Mapping):
         raise InvalidRequest(f"a tool's parameters must be a JSON schema, got {schema!r}")
+    if schema.get("type", "object") != "object":
+        raise InvalidRequest(f"a tool's parameters must be of type 'object', got {schema!r}")
     return {"type": "object", **for_output(schema)}
 
 

@@ -9,7 +9,7 @@ marked text is used, with the signs encoded as plain text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,11 +167,14 @@ def _checked_templates(engine: Engine, templates: Mapping[str, str]) -> Mapping[
 
 def schemas(tools: Sequence[Tool] | None) -> list[Any] | None:
     """Functions as the JSON schemas that templates write, so that their texts are guarded too."""
-    if tools is None:
-        return None
-    if isinstance(tools, (str, Mapping)) or not isinstance(tools, Sequence):
+    return None if tools is None else [_schema(tool) for tool in listed(tools)]
+
+
+def listed(tools: Any) -> list[Any]:
+    """All of them; raises ``InvalidRequest`` for what is no list."""
+    if isinstance(tools, (str, Mapping)) or not isinstance(tools, Iterable):
         raise InvalidRequest(f"tools must be a list of JSON schemas or functions, got {tools!r}")
-    return [_schema(tool) for tool in tools]
+    return list(tools)
 
 
 def _schema(tool: Tool) -> Any:

@@ -1,7 +1,7 @@
-"""Bound keywords that survive ``bind_tools`` and ``with_structured_output``.
+"""Keywords and configs that survive ``bind_tools`` and ``with_structured_output``.
 
-LangChain's own binding forwards these two to the bare model, which forgets what was bound
-(https://github.com/langchain-ai/langchain/issues/30983).
+LangChain's own wrappers forward these two to the bare model, which forgets what was bound
+(https://github.com/langchain-ai/langchain/issues/30983) or configured (…/issues/24341).
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import Any
 
 from langchain_core.language_models.chat_models import _ChatModelBinding
 from langchain_core.runnables import Runnable
+from langchain_core.runnables.configurable import RunnableConfigurableFields
+
+from eft_integrations.langchain.structured import structured
 
 
 class EFTBinding(_ChatModelBinding):
@@ -37,3 +40,21 @@ class EFTBinding(_ChatModelBinding):
 
     def _with_config(self, bound: Runnable[Any, Any]) -> Runnable[Any, Any]:
         return bound.with_config(self.config) if self.config else bound
+
+
+# with arguments of its type, pydantic would want to build the model anew
+class EFTConfigurable(RunnableConfigurableFields):  # type: ignore[type-arg]
+    """A chat model with configurable fields, which tools and objects leave configurable."""
+
+    def bind(self, **kwargs: Any) -> EFTBinding:
+        """As the model's own."""
+        return EFTBinding(bound=self, kwargs=kwargs, config={})
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> EFTBinding:
+        """As the model's own."""
+        model: Any = self.default
+        return self.bind(**model.bind_tools(tools, **kwargs).kwargs)
+
+    def with_structured_output(self, schema: Any = None, **kwargs: Any) -> Runnable[Any, Any]:
+        """As the model's own."""
+        return structured(self.bind, schema, **kwargs)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, Self, cast
 
 from langchain_core.callbacks import (
     AsyncCallbackManagerForLLMRun,
@@ -17,17 +17,22 @@ from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import ContextThreadPoolExecutor, get_config_list
-from langchain_core.runnables.utils import ConfigurableFieldSpec
+from langchain_core.runnables.config import ContextThreadPoolExecutor
+from langchain_core.runnables.utils import (
+    AnyConfigurableField,
+    ConfigurableFieldSpec,
+    gather_with_concurrency,
+)
 from pydantic import model_validator
 
 from eft_integrations import __version__
 from eft_integrations.langchain.asking import Asked, ask, chat_request
-from eft_integrations.langchain.binding import EFTBinding
+from eft_integrations.langchain.batching import rows, together, wide, width
+from eft_integrations.langchain.binding import EFTBinding, EFTConfigurable
 from eft_integrations.langchain.chunks import PROVIDER
 from eft_integrations.langchain.fields import EFTFields
 from eft_integrations.langchain.options import configured, refuse_unknown_options
-from eft_integrations.langchain.structured import bound_keywords, parser_of, with_raw
+from eft_integrations.langchain.structured import structured
 from eft_integrations.langchain.tools import tool_schemas
 
 
@@ -190,34 +195,54 @@ class ChatEFT(EFTFields, BaseChatModel):
         """All answers as one engine batch, unless ``max_concurrency`` says otherwise."""
         if not inputs:
             return []
-        configs = get_config_list(config, len(inputs))
-        width = configs[0].get("max_concurrency") or len(inputs)
-        wide: list[RunnableConfig] = [{**each, "max_concurrency": width} for each in configs]
-        return super().batch(inputs, wide, **kwargs)
+        return super().batch(inputs, wide(self.engine, config, len(inputs)), **kwargs)
+
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        """The twin of :meth:`batch`."""
+        if not inputs:
+            return []
+        return await super().abatch(inputs, wide(self.engine, config, len(inputs)), **kwargs)
 
     def generate(self, messages: list[list[BaseMessage]], *args: Any, **kwargs: Any) -> LLMResult:
         """All answers as one engine batch."""
         if len(messages) < 2:
             return super().generate(messages, *args, **kwargs)
         one: Callable[..., LLMResult] = super().generate
-        ids = [kwargs.pop("run_id", None), *[None] * (len(messages) - 1)]
-        with ContextThreadPoolExecutor(max_workers=len(messages)) as pool:
-            futures = [
-                pool.submit(one, [row], *args, run_id=run_id, **kwargs)
-                for row, run_id in zip(messages, ids, strict=True)
-            ]
-            results = [future.result() for future in futures]
-        return LLMResult(
-            generations=[row for result in results for row in result.generations],
-            llm_output=self._combine_llm_outputs([result.llm_output for result in results]),
-            run=[run for result in results for run in result.run or []] or None,
-        )
+        with ContextThreadPoolExecutor(max_workers=width(self.engine, len(messages))) as pool:
+            futures = [pool.submit(one, row, *args, **own) for row, own in rows(messages, kwargs)]
+            return together(self, [future.result() for future in futures])
+
+    async def agenerate(
+        self, messages: list[list[BaseMessage]], *args: Any, **kwargs: Any
+    ) -> LLMResult:
+        """The twin of :meth:`generate`."""
+        if len(messages) < 2:
+            return await super().agenerate(messages, *args, **kwargs)
+        one: Callable[..., Coroutine[Any, Any, LLMResult]] = super().agenerate
+        calls = (one(row, *args, **own) for row, own in rows(messages, kwargs))
+        at_once = width(self.engine, len(messages))
+        return together(self, await gather_with_concurrency(at_once, *calls))
 
     # Tools, objects, counts.
 
     def bind(self, **kwargs: Any) -> EFTBinding:
         """A binding that keeps its keywords under ``bind_tools`` and the like."""
         return EFTBinding(bound=self, kwargs=kwargs, config={})
+
+    def with_config(self, config: RunnableConfig | None = None, **kwargs: Any) -> EFTBinding:
+        """A binding that keeps its config under ``bind_tools`` and the like."""
+        merged = cast("RunnableConfig", {**(config or {}), **kwargs})
+        return EFTBinding(bound=self, kwargs={}, config=merged)
+
+    def configurable_fields(self, **kwargs: AnyConfigurableField) -> EFTConfigurable:
+        """As core's, and still configurable under ``bind_tools`` and the like."""
+        super().configurable_fields(**kwargs)  # refuses what is no field
+        return EFTConfigurable(default=self, fields=kwargs)
 
     def bind_tools(
         self,
@@ -250,10 +275,9 @@ class ChatEFT(EFTFields, BaseChatModel):
 
         The grammar holds the answer to the schema and closes it within ``max_tokens``.
         """
-        refuse_unknown_options(kwargs, is_chat=True)
-        model = self.bind(**{**kwargs, **bound_keywords(schema, method, strict)})
-        parser = parser_of(schema, method)
-        return with_raw(model, parser) if include_raw else model | parser
+        return structured(
+            self.bind, schema, method=method, include_raw=include_raw, strict=strict, **kwargs
+        )
 
     def get_token_ids(self, text: str) -> list[int]:
         """Token ids of a text, as the members read it."""

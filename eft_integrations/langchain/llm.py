@@ -17,7 +17,7 @@ from langchain_core.runnables.config import get_config_list
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from eft_integrations.chat.events import Finish, TextDelta, TokenDetail, end_of_answer
-from eft_integrations.chat.options import OPTIONS, call_options
+from eft_integrations.chat.options import OPTIONS, call_options, joined_stops
 from eft_integrations.chat.speaker import Answer, Ready, Speaker
 from eft_integrations.langchain.chunks import PROVIDER
 from eft_integrations.langchain.fields import EFTFields
@@ -131,6 +131,8 @@ class EFTLLM(EFTFields, BaseLLM):
         """A copy that has the options among ``keywords`` as fields, and the other keywords."""
         options = {k: v for k, v in keywords.items() if k in OPTIONS and v is not None}
         rest = {k: v for k, v in keywords.items() if k not in OPTIONS and k != "model"}
+        if stops := joined_stops(self.stop, options.get("stop")):
+            options["stop"] = stops
         name = keywords.get("model")
         model = self.with_options(**options) if options else self
         return (model.model_copy(update={"model": name}) if name else model), rest

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core.messages import (
@@ -16,6 +15,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from eft_integrations.chat.calls import call, call_of
 from eft_integrations.errors import InvalidRequest
 
 _ROLES: dict[type[BaseMessage], str] = {
@@ -72,7 +72,7 @@ def _text_of_block(block: Any) -> str:
         return block
     kind = block.get("type")
     if kind == "text":
-        return str(block["text"])
+        return str(block.get("text") or "")
     if kind == "tool_result":
         return text_of(block.get("content") or "")
     if kind in _SILENT or kind in _SILENT_TOO:
@@ -83,18 +83,6 @@ def _text_of_block(block: Any) -> str:
 
 
 def _calls(message: AIMessage) -> list[dict[str, Any]]:
-    given = [(call["id"], call["name"], call["args"]) for call in message.tool_calls]
-    if not given:
-        given = [_raw_call(raw) for raw in message.additional_kwargs.get("tool_calls") or []]
-    return [
-        {"id": id_, "type": "function", "function": {"name": name, "arguments": arguments}}
-        for id_, name, arguments in given
-    ]
-
-
-def _raw_call(raw: Mapping[str, Any]) -> tuple[Any, str, Any]:
-    """A call as OpenAI's API writes it, with its arguments as text."""
-    function = raw["function"]
-    arguments = function.get("arguments") or "{}"
-    is_text = isinstance(arguments, str)
-    return raw.get("id"), function["name"], json.loads(arguments) if is_text else arguments
+    if message.tool_calls:
+        return [call(each["id"], each["name"], each["args"]) for each in message.tool_calls]
+    return [call_of(raw) for raw in message.additional_kwargs.get("tool_calls") or []]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
@@ -12,12 +13,29 @@ from langchain_core.output_parsers.openai_tools import (
     PydanticToolsParser,
 )
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from eft_integrations.errors import InvalidRequest, refuse_unknown
+from eft_integrations.langchain.options import refuse_unknown_options
+from eft_integrations.langchain.schemas import answer_schema, openai_tool
 
 METHODS = ("json_schema", "function_calling", "json_mode")
+
+
+def structured(
+    bind: Callable[..., Runnable[Any, Any]],
+    schema: Any,
+    *,
+    method: str = "json_schema",
+    include_raw: bool = False,
+    strict: bool | None = None,
+    **kwargs: Any,
+) -> Runnable[Any, Any]:
+    """What ``bind`` makes a model of, with the parser of ``schema`` behind it."""
+    refuse_unknown_options(kwargs, is_chat=True)
+    model = bind(**{**kwargs, **bound_keywords(schema, method, strict)})
+    parser = parser_of(schema, method)
+    return with_raw(model, parser) if include_raw else model | parser
 
 
 def bound_keywords(schema: Any, method: str, strict: bool | None) -> dict[str, Any]:
@@ -27,7 +45,7 @@ def bound_keywords(schema: Any, method: str, strict: bool | None) -> dict[str, A
         raise InvalidRequest(f"method={method!r} needs a schema; give a class or a JSON schema")
     told = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
     if method == "function_calling":
-        tool = convert_to_openai_tool(schema, strict=strict)
+        tool = openai_tool(schema, strict)
         return {
             "tools": [tool],
             "tool_choice": tool["function"]["name"],
@@ -36,7 +54,7 @@ def bound_keywords(schema: Any, method: str, strict: bool | None) -> dict[str, A
         }
     if schema is None:
         return {"response_format": {"type": "json_object"}}
-    json_schema = convert_to_json_schema(schema, strict=strict)
+    json_schema = answer_schema(schema, strict)
     envelope = {"name": json_schema.get("title", "answer"), "schema": json_schema}
     return {
         "response_format": {"type": "json_schema", "json_schema": envelope},
@@ -51,7 +69,7 @@ def parser_of(schema: Any, method: str) -> OutputParserLike[Any]:
         return PydanticOutputParser(pydantic_object=schema) if is_pydantic else JsonOutputParser()
     if is_pydantic:
         return PydanticToolsParser(tools=[schema], first_tool_only=True)
-    name = convert_to_openai_tool(schema)["function"]["name"]
+    name = openai_tool(schema)["function"]["name"]
     return JsonOutputKeyToolsParser(key_name=name, first_tool_only=True)
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
-
 from eft_integrations.chat.schema import in_envelope
+from eft_integrations.chat.template import listed
 from eft_integrations.errors import InvalidRequest
+from eft_integrations.langchain.schemas import answer_schema, openai_tool
 
 
 def tool_schemas(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[str, Any]]:
     """Each tool as ``{"type": "function", "function": {name, description, parameters}}``."""
-    return [_schema(tool, strict) for tool in tools]
+    return [_schema(tool, strict) for tool in listed(tools)]
 
 
 def _schema(tool: Any, strict: bool | None) -> dict[str, Any]:
-    schema = convert_to_openai_tool(tool, strict=strict)
+    schema = openai_tool(tool, strict)
     if "function" not in schema:
         raise InvalidRequest(f"the tool {tool!r} is run by a provider; give a function's schema")
     function = {key: value for key, value in schema["function"].items() if key != "strict"}
@@ -29,5 +29,5 @@ def response_schema(response_format: Any) -> dict[str, Any] | None:
     if response_format is None:
         return None
     if not isinstance(response_format, Mapping):
-        return dict(convert_to_json_schema(response_format))
-    return in_envelope(response_format, lambda schema: convert_to_json_schema(dict(schema)))
+        return answer_schema(response_format)
+    return in_envelope(response_format, answer_schema)

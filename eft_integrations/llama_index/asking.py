@@ -62,6 +62,8 @@ def ask(llm: EFTLLM, messages: Sequence[ChatMessage], keywords: Mapping[str, Any
 
 def ask_text(llm: EFTLLM, prompt: str, keywords: Mapping[str, Any], *, is_formatted: bool) -> Asked:
     """A prompt as the words of a user, or, if it is formatted already, as raw text."""
+    if not isinstance(prompt, str):
+        raise InvalidRequest(f"a prompt must be a string, got {prompt!r}")
     if not is_formatted:
         return ask(llm, [ChatMessage(role=MessageRole.USER, content=prompt)], keywords)
     refuse_unknown("option of a formatted prompt", keywords, OPTIONS | TOLERATED)

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
-from llama_index.core import Settings
+from llama_index.core import PromptHelper, Settings
 from llama_index.core.base.llms.generic_utils import messages_to_prompt as generic_prompt
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -35,7 +35,8 @@ from llama_index.core.types import PydanticProgramMode
 from llama_index_instrumentation import get_dispatcher
 from pydantic import BaseModel, model_serializer, model_validator
 
-from eft_integrations.chat.options import OPTIONS, overlaid
+from eft_integrations.chat import ChatRequest
+from eft_integrations.chat.options import OPTIONS, choice_of, overlaid
 from eft_integrations.errors import InvalidRequest, UnusableAnswer, refuse_unknown
 from eft_integrations.llama_index.asking import ask, ask_text, refuse_choices
 from eft_integrations.llama_index.cancelling import CancelScope, cancel_scope
@@ -142,9 +143,18 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
         return self.speaker.encode(text)
 
     def configure_settings(self) -> None:
-        """Make it the model of LlamaIndex's ``Settings``, and count all budgets in its tokens."""
+        """Make it the model of LlamaIndex's ``Settings``, and count all budgets in its tokens.
+
+        Loads the members, since prompts leave room for what their chat template adds.
+        """
         Settings.llm = self
         Settings.tokenizer = self.tokenize
+        frame = [{"role": role, "content": ""} for role in ("system", "user")]
+        added = self.speaker.num_tokens(ChatRequest(messages=frame))
+        Settings.prompt_helper = PromptHelper(
+            context_window=self.metadata.context_window - added,
+            num_output=self.metadata.num_output,
+        )
 
     # The eight endpoints. Requests are read at once, so that an override holds for a stream that
     # is read later.
@@ -213,8 +223,8 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
         **kwargs: Any,
     ) -> dict[str, Any]:
         asked = [ChatMessage(content=user_msg)] if isinstance(user_msg, str) else [user_msg]
-        choice = kwargs.pop("tool_choice", None)
-        if choice in (None, "auto") and tools and (tool_required or is_answer_form(tools)):
+        choice = choice_of(kwargs.pop("tool_choice", None))
+        if choice == "auto" and (tool_required or is_answer_form(tools)):
             choice = "any"
         return {
             "messages": [*(chat_history or []), *(m for m in asked if m is not None)],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,9 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
     ToolCallBlock,
 )
+from pydantic import BaseModel
 
+from eft_integrations.chat.calls import call, call_of
 from eft_integrations.errors import InvalidRequest
 
 _ROLES = {
@@ -73,27 +74,7 @@ def _names(extra: Mapping[str, Any]) -> dict[str, Any]:
 def _calls(message: ChatMessage) -> list[dict[str, Any]]:
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if blocks:
-        return [_call(b.tool_call_id, b.tool_name, b.tool_kwargs) for b in blocks]
-    return [_raw_call(call) for call in message.additional_kwargs.get("tool_calls") or []]
-
-
-def _raw_call(call: Any) -> dict[str, Any]:
-    """A call as OpenAI's API writes it, plain or as an object of its client."""
-    raw = call if isinstance(call, Mapping) else call.model_dump()
-    function = raw["function"]
-    return _call(raw.get("id"), function["name"], function.get("arguments"))
-
-
-def _call(call_id: str | None, name: str, arguments: Any) -> dict[str, Any]:
-    function = {"name": name, "arguments": _object(arguments)}
-    return {"id": call_id or name, "type": "function", "function": function}
-
-
-def _object(arguments: Any) -> Any:
-    """Arguments as an object; text that is no JSON stays as it is, for the model to see."""
-    if not isinstance(arguments, str):
-        return arguments or {}
-    try:
-        return json.loads(arguments or "{}")
-    except ValueError:
-        return arguments
+        return [call(b.tool_call_id, b.tool_name, b.tool_kwargs) for b in blocks]
+    raw = message.additional_kwargs.get("tool_calls") or []
+    # plain, or objects of OpenAI's client
+    return [call_of(c.model_dump() if isinstance(c, BaseModel) else c) for c in raw]

@@ -9,6 +9,7 @@ from llama_index.core.tools import BaseTool
 from pydantic import BaseModel
 
 from eft_integrations.chat.schema import in_envelope
+from eft_integrations.chat.template import listed
 from eft_integrations.errors import InvalidRequest
 
 _PROGRAM = "llama_index.core.program.function_program"
@@ -20,7 +21,7 @@ def tool_schemas(tools: Sequence[Any]) -> list[Any]:
     LlamaIndex's ``to_openai_tool`` would change names such as ``Box[int]``, which are then not
     found again, and refuses long descriptions.
     """
-    return [_schema(tool) if isinstance(tool, BaseTool) else tool for tool in tools]
+    return [_schema(tool) if isinstance(tool, BaseTool) else tool for tool in listed(tools)]
 
 
 def _schema(tool: BaseTool) -> dict[str, Any]:

@@ -100,6 +100,7 @@ def test_the_prompt_length_is_what_the_engine_counts(engine: Engine) -> None:
         ({"tools": [{"no": "name"}]}, InvalidRequest, "a tool is"),
         ({"messages": []}, InvalidRequest, "non-empty"),
         ({"response_format": "json"}, InvalidRequest, "must be a JSON schema"),
+        ({"templates": 5}, InvalidRequest, "map roles"),
         ({"toolz": []}, UnknownOption, "did you mean 'tools'"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ProviderStrategy
 from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
+from langchain_core.runnables import ConfigurableField
 from pydantic import BaseModel
 
 from eft_integrations import Engine, InvalidRequest
@@ -36,16 +37,19 @@ def alphas(state: Any) -> list[Any]:
     return [m.response_metadata["eft"].get("alpha") for m in answers]
 
 
-@pytest.mark.parametrize("path", ["config", "bind", "with_alpha"])
+@pytest.mark.parametrize("path", ["config", "bind", "with_alpha", "with_config", "fields"])
 @pytest.mark.parametrize("is_async", [False, True])
 def test_alpha_reaches_an_agent_with_tools(chat: ChatEFT, path: str, is_async: bool) -> None:
     models: dict[str, Any] = {
         "config": chat,
         "bind": chat.bind(alpha=0.3),
         "with_alpha": chat.with_alpha(0.3),
+        "with_config": chat.with_config(ALPHA),
+        "fields": chat.configurable_fields(alpha=ConfigurableField(id="eft")),
     }
     agent = create_agent(models[path], [look])
-    config = ALPHA if path == "config" else None
+    configs: dict[str, Any] = {"config": ALPHA, "fields": {"configurable": {"eft": 0.3}}}
+    config = configs.get(path)
     run = asyncio.run(agent.ainvoke(STATE, config)) if is_async else agent.invoke(STATE, config)
     assert set(alphas(run)) == {0.3}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 
 from eft_integrations import Engine
 from eft_integrations.langchain import EFTLLM, ChatEFT
+from tests.conftest import open_trio
 
 ASK = "Hello"
 ROWS, TOKENS = 6, 20
@@ -44,6 +46,20 @@ def test_generate_takes_many_as_one_batch(engine: Engine, chat: ChatEFT) -> None
     assert together < 2 * alone
     result = chat.generate(rows)
     assert len(result.generations) == len(result.run or []) == ROWS
+
+
+@pytest.mark.parametrize("way", ["batch", "abatch", "generate", "agenerate"])
+def test_a_batch_may_be_longer_than_the_queue(trio: Path, way: str) -> None:
+    with open_trio(trio, max_slots=2, max_queue=4) as small:
+        model = ChatEFT(engine=small, max_tokens=2)
+        rows: list[list[BaseMessage]] = [[HumanMessage(ASK)]] * 20
+        many: dict[str, Callable[[], Any]] = {
+            "batch": lambda: model.batch([ASK] * 20),
+            "abatch": lambda: asyncio.run(model.abatch([ASK] * 20)),
+            "generate": lambda: model.generate(rows).generations,
+            "agenerate": lambda: asyncio.run(model.agenerate(rows)).generations,
+        }
+        assert len(many[way]()) == 20
 
 
 def test_a_row_that_fails_is_returned_in_its_place(chat: ChatEFT) -> None:

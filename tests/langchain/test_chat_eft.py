@@ -23,6 +23,7 @@ from eft_integrations import Engine, EngineClosed, InvalidRequest, UnknownOption
 from eft_integrations.chat import render
 from eft_integrations.chat.options import OPTIONS
 from eft_integrations.langchain import ChatEFT
+from eft_integrations.langchain.messages import chat_messages
 from eft_integrations.langchain.options import TOLERATED
 
 ASK = "Hello"
@@ -33,6 +34,18 @@ class Colour(BaseModel):
 
     name: Literal["red", "green"]
     is_dark: bool
+
+
+class Tree(BaseModel):
+    """A tree."""
+
+    left: Tree | None = None
+    right: Tree | None = None
+
+
+def plant(tree: Tree) -> str:
+    """Plant a tree."""
+    return str(tree)
 
 
 class OldColour(OldModel):
@@ -225,6 +238,36 @@ def test_objects_by_every_method_and_schema(chat: ChatEFT, method: str, schema: 
     assert isinstance(found, schema) if schema in (Colour, OldColour) else isinstance(found, dict)
 
 
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_class_that_holds_itself_is_held_to_its_schema(
+    chat: ChatEFT, method: str, seed: int
+) -> None:
+    options: dict[str, Any] = {"max_tokens": 48, "temperature": 2.0, "seed": seed}
+    found = chat.with_structured_output(Tree, method=method).invoke(ASK, **options)
+    assert isinstance(found, Tree)
+    for kind in (plant, tool(plant)):
+        (call,) = chat.bind_tools([kind], tool_choice="plant").invoke(ASK, **options).tool_calls
+        Tree.model_validate(call["args"]["tree"])
+
+
+@pytest.mark.parametrize("titled", [{"title": "Tree"}, {}])
+def test_a_json_schema_is_taken_as_it_is(chat: ChatEFT, titled: dict[str, Any]) -> None:
+    whole = {**titled, **Tree.model_json_schema()}  # with neither type nor properties at its root
+    model = chat.with_structured_output(whole)
+    Tree.model_validate(model.invoke(ASK, max_tokens=48, temperature=2.0, seed=1))
+    numbers = {**titled, "type": "array", "items": {"enum": [1, 2]}}
+    assert set(chat.with_structured_output(numbers).invoke(ASK, max_tokens=24)) <= {1, 2}
+
+
+@pytest.mark.parametrize("given", [3, "str", int, {"type": "array", "title": "x", "items": {}}])
+def test_what_is_no_tool_is_refused(chat: ChatEFT, given: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        chat.bind_tools([given], tool_choice="any").invoke(ASK)
+    with pytest.raises(InvalidRequest):
+        chat.with_structured_output(given, method="function_calling").invoke(ASK)
+
+
 @pytest.mark.parametrize("max_tokens", [16, 24, 48])
 def test_an_object_closes_within_max_tokens(chat: ChatEFT, max_tokens: int) -> None:
     schema = {"title": "Note", "type": "object", "properties": {"text": {"type": "string"}}}
@@ -300,6 +343,10 @@ def test_the_profile_knows_the_context(chat: ChatEFT, own: ChatEFT, engine: Engi
         ({"temperature": -1.0}, InvalidRequest, "temperature"),
         ({"tools": [convert_to_openai_tool(wash)], "regex": "a"}, InvalidRequest, "exclude"),
         ({"tool_choice": "any"}, InvalidRequest, "needs a tool"),
+        ({"tools": 3}, InvalidRequest, "tools must be a list"),
+        ({"stop": 3}, InvalidRequest, "stop must be"),
+        ({"response_format": {"type": "json_schema"}}, InvalidRequest, "holds a JSON schema"),
+        ({"response_format": {"type": "json_schema", "schema": 3}}, InvalidRequest, "got"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused(
@@ -309,11 +356,39 @@ def test_what_cannot_be_obeyed_is_refused(
         chat.invoke(ASK, **keywords)
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"choice": []}, "at least one"),
+        ({"tuned": "harmless"}, "tuned="),
+        ({"max_slots": 3}, "max_"),
+    ],
+)
+def test_a_field_that_would_do_nothing_is_refused(
+    engine: Engine, fields: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        ChatEFT(engine=engine, **fields)
+
+
 def test_what_other_providers_take_is_tolerated(chat: ChatEFT) -> None:
     model = ChatEFT(engine=chat.engine, max_tokens=2, api_key="x", max_retries=3)
     assert model.invoke(ASK, api_key="y", max_retries=1).response_metadata["eft"] == {
         "max_tokens": 2
     }
+
+
+def test_arguments_of_a_former_call_that_are_no_json_are_told_as_they_are() -> None:
+    raw = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{bad"}}
+    (told,) = chat_messages([AIMessage("", additional_kwargs={"tool_calls": [raw]})])
+    assert [call["function"]["arguments"] for call in told["tool_calls"]] == ["{bad"]
+    with pytest.raises(InvalidRequest, match="a call holds"):
+        chat_messages([AIMessage("", additional_kwargs={"tool_calls": [{"x": 1}]})])
+
+
+@pytest.mark.parametrize("block", [{"type": "text"}, {"type": "text", "text": None}])
+def test_a_text_that_is_missing_is_no_text(block: dict[str, Any]) -> None:
+    assert chat_messages([HumanMessage([block, "x"])])[0]["content"] == "x"
 
 
 def test_pictures_are_refused(chat: ChatEFT) -> None:

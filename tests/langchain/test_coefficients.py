@@ -55,6 +55,10 @@ PATHS: dict[str, Path] = {
     "tools, then bound": lambda m, a: m.bind_tools([now]).bind(alpha=a),
     "with tools": lambda m, a: m.bind_tools([now], alpha=a),
     "tools and config": lambda m, a: m.bind_tools([now]).with_config(configured(a)),
+    "config, then tools": lambda m, a: m.with_config(configured(a)).bind_tools([now]),
+    "fields, then tools": lambda m, a: (
+        fields(m).bind_tools([now]).with_config(configurable={"alpha": a})
+    ),
     "pickle": lambda m, a: pickle.loads(pickle.dumps(m.with_alpha(a))),
     "deepcopy": lambda m, a: copy.deepcopy(m.with_alpha(a)),
 }
@@ -64,6 +68,15 @@ STRUCTURED: dict[str, Path] = {
     "with_alpha": lambda m, a: m.with_alpha(a).with_structured_output(SCHEMA, include_raw=True),
     "config": lambda m, a: m.with_structured_output(SCHEMA, include_raw=True).with_config(
         configured(a)
+    ),
+    "config before": lambda m, a: m.with_config(configured(a)).with_structured_output(
+        SCHEMA, include_raw=True
+    ),
+    "fields before": lambda m, a: (
+        fields(m)
+        .bind(temperature=0.0)
+        .with_structured_output(SCHEMA, include_raw=True)
+        .with_config(configurable={"alpha": a})
     ),
 }
 
@@ -106,7 +119,7 @@ def test_alpha_arrives_by_every_path_in_every_form(chat: ChatEFT, path: str, for
 @pytest.mark.parametrize("path", [name for name in PATHS if name != "chain"])
 async def test_alpha_arrives_in_event_streams(chat: ChatEFT, path: str) -> None:
     runnable = PATHS[path](chat, 0.3)
-    if path != "configurable_fields":  # has no third version of its own
+    if "fields" not in path:  # these have no third version of their own
         output = runnable.stream_events(ASK, version="v3").output
         assert output.response_metadata["eft"]["alpha"] == 0.3
         later = await runnable.astream_events(ASK, version="v3")

@@ -63,6 +63,19 @@ def test_the_cache_tells_options_of_a_call_apart(llm: EFTLLM) -> None:
     assert model.invoke(ASK, alpha=0.0) == first
 
 
+def test_stops_of_the_model_and_of_the_call_both_end(llm: EFTLLM) -> None:
+    text = llm.invoke(ASK, max_tokens=20)
+    model = llm.with_options(max_tokens=20, stop=[text[2:4]])
+    expected = llm.invoke(ASK, max_tokens=20, stop=[text[2:4], text[6:8]])
+    assert len(expected) <= 2
+    for answer in (
+        model.invoke(ASK, stop=[text[6:8]]),
+        model.bind(stop=[text[6:8]]).batch([ASK, ASK])[1],
+        "".join(model.stream(ASK, stop=[text[6:8]])),
+    ):
+        assert answer == expected
+
+
 def test_tokens_are_told_to_handlers(llm: EFTLLM) -> None:
     class Heard(BaseCallbackHandler):
         def __init__(self) -> None:

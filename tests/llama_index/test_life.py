@@ -16,8 +16,10 @@ from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.chat_engine import SimpleChatEngine
+from llama_index.core.extractors import KeywordExtractor
 from llama_index.core.llms.loading import load_llm
 from llama_index.core.llms.mock import MockLLM
+from llama_index.core.schema import TextNode
 
 from eft_integrations import ContextOverflow, Engine, EngineClosed, InvalidRequest, UnknownOption
 from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS
@@ -236,6 +238,12 @@ def test_what_is_unknown_is_refused(llm: EFTLLM, name: str) -> None:
         EFTLLM(**{name: 1})  # type: ignore[arg-type] # none of its fields
 
 
+def test_what_is_no_prompt_is_refused(llm: EFTLLM) -> None:
+    for prompt in (None, 3, ["Hello"]):
+        with pytest.raises(InvalidRequest, match="a prompt must be a string"):
+            llm.complete(prompt)
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -256,8 +264,11 @@ def test_errors_reach_whoever_asked(family: Engine) -> None:
     engine = index.as_query_engine(llm=llm)
     with llm.override(max_tokens=4090), pytest.raises(ContextOverflow):
         engine.query("What?")
+    broken = llm.bind(regex="(")
     with pytest.raises(InvalidRequest):
-        index.as_query_engine(llm=llm.bind(regex="(")).query("What?")
+        index.as_query_engine(llm=broken).query("What?")
+    with pytest.raises(InvalidRequest):  # through a loop of LlamaIndex's own
+        KeywordExtractor(llm=broken, show_progress=False)([TextNode(text="A sentence.")])
 
 
 def test_a_closed_engine_says_so(own: EFTLLM) -> None:

@@ -76,6 +76,14 @@ def test_a_named_tool_is_called(caller: EFTLLM, form: str, choice: Any) -> None:
     assert names == {"wash"}
 
 
+@pytest.mark.parametrize("choice", [None, "auto", False, {"type": "auto"}])
+def test_a_required_tool_is_called_where_the_choice_is_open(caller: EFTLLM, choice: Any) -> None:
+    prepared = caller._prepare_chat_with_tools(TOOLS, ASK, tool_choice=choice, tool_required=True)
+    assert prepared["tool_choice"] == "any"
+    with pytest.raises(InvalidRequest, match="needs a tool"):
+        caller.chat_with_tools([], ASK, tool_choice=choice, tool_required=True)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_none_calls_nothing(caller: EFTLLM, seed: int) -> None:
     response = caller.chat_with_tools(TOOLS, ASK, tool_choice="none", seed=seed)
@@ -162,6 +170,8 @@ def test_calls_of_other_models_are_read() -> None:
     message = ChatMessage(role="assistant", additional_kwargs={"tool_calls": [raw, broken]})
     (told,) = chat_messages([message])
     assert [c["function"]["arguments"] for c in told["tool_calls"]] == [{"a": 1}, "{"]
+    with pytest.raises(InvalidRequest, match="a call holds"):
+        chat_messages([ChatMessage(role="assistant", additional_kwargs={"tool_calls": [3]})])
 
 
 @pytest.mark.parametrize(
