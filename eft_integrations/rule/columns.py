@@ -54,14 +54,12 @@ class Columns:
     masks: Sequence[Mask] = ()
 
 
-def columns_of(terms: Sequence[Terms], like: Tensor) -> Columns:
-    """The columns of these rows, on the device of ``like``; a role that no row weighs has none."""
-    weights = {
-        role: [row.coefficients.get(role, 0.0) for row in terms]
-        for role in dict.fromkeys(role for row in terms for role in row.coefficients)
-    }
+def columns_of(terms: Sequence[Terms], members: Mapping[str, Tensor]) -> Columns:
+    """The columns of these rows, beside the tensors of ``members``; those of zeros are left out."""
+    like = next(iter(members.values()))
+    weights = {role: [row.coefficients.get(role, 0.0) for row in terms] for role in members}
     filters = sorted({(f.tuned, f.reference) for row in terms for f in row.filters})
-    masks = sorted({(m.role, _kind(m)) for row in terms if (m := row.mask)})
+    masks = sorted({(row.mask.role, _kind(row.mask)) for row in terms if row.mask})
     return Columns(
         weights={role: like.new_tensor(column) for role, column in weights.items() if any(column)},
         filters=[_filter(terms, tuned, reference, like) for tuned, reference in filters],

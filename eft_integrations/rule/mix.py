@@ -45,7 +45,7 @@ def combine(members: Mapping[str, Tensor], terms: Sequence[Terms]) -> Mixed:
     ``members``: role → float32 [N, V]; ``terms``: one a row. Weighted sum, then the filter, then
     the plausibility mask, then normalisation.
     """
-    scores, outside = mix(members, columns_of(terms, like=next(iter(members.values()))))
+    scores, outside = mix(members, columns_of(terms, members))
     normaliser = -torch.logsumexp(scores, dim=-1)
     return Mixed(scores + normaliser[:, None], normaliser, outside)
 
