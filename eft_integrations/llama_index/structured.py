@@ -46,7 +46,7 @@ class Form:
             partial = self._partial(response, partial)
             yield partial
         if response is not None:
-            self._parsed(response)
+            yield self._parsed(response)  # no partial may do: roots that are no object have none
 
     async def astream(
         self, keywords: Mapping[str, Any], arguments: Mapping[str, Any]
@@ -60,7 +60,7 @@ class Form:
             partial = self._partial(response, partial)
             yield partial
         if response is not None:
-            self._parsed(response)
+            yield self._parsed(response)  # no partial may do: roots that are no object have none
 
     def _messages(self, arguments: Mapping[str, Any]) -> Sequence[ChatMessage]:
         messages = self._prompt.format_messages(llm=self._llm, **arguments)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import BaseMessage, HumanMessage
 
 from eft_integrations import Engine
@@ -110,6 +111,42 @@ async def test_breaking_an_async_stream_ends_the_computation(engine: Engine, cha
     await engine.agenerate("x", max_tokens=2)
     assert engine.stats().num_tokens - before < 480
     assert idle(engine)
+
+
+@pytest.mark.filterwarnings("ignore:The method .* is in beta")
+async def test_leaving_a_v3_stream_ends_the_computation(engine: Engine, chat: ChatEFT) -> None:
+    before = engine.stats().num_tokens
+    async with await chat.astream_events(ASK, version="v3", max_tokens=480) as stream:
+        async for _ in stream.text:
+            break
+    await engine.agenerate("x", max_tokens=2)
+    assert engine.stats().num_tokens - before < 480
+    assert idle(engine)
+
+
+class Fails(BaseCallbackHandler):
+    raise_error = True
+
+    def on_llm_new_token(self, token: Any, **kwargs: Any) -> None:
+        raise ZeroDivisionError(token)
+
+
+@pytest.mark.parametrize("kind", [ChatEFT, EFTLLM])
+def test_a_handler_that_fails_ends_the_computation(engine: Engine, kind: Any) -> None:
+    before = engine.stats().num_tokens
+    with pytest.raises(ZeroDivisionError):
+        list(kind(engine=engine).stream(ASK, {"callbacks": [Fails()]}, max_tokens=480))
+    engine.generate("x", max_tokens=2)
+    assert engine.stats().num_tokens - before < 480
+    assert idle(engine)
+
+
+def test_a_stream_that_nobody_reads_costs_nothing(engine: Engine, chat: ChatEFT) -> None:
+    before = engine.stats().num_tokens
+    stream: Any = chat.stream(ASK, max_tokens=480)
+    later: Any = chat.astream(ASK, max_tokens=480)
+    del stream, later
+    assert engine.stats().num_tokens == before
 
 
 def test_a_timeout_ends_with_the_partial_text(chat: ChatEFT) -> None:

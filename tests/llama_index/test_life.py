@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from llama_index.core import Document, MockEmbedding, VectorStoreIndex
-from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.agent.workflow import FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llama_index.core.chat_engine import SimpleChatEngine
@@ -20,6 +20,7 @@ from llama_index.core.extractors import KeywordExtractor
 from llama_index.core.llms.loading import load_llm
 from llama_index.core.llms.mock import MockLLM
 from llama_index.core.schema import TextNode
+from llama_index.core.workflow import WorkflowTimeoutError
 
 from eft_integrations import ContextOverflow, Engine, EngineClosed, InvalidRequest, UnknownOption
 from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS
@@ -127,6 +128,19 @@ async def test_cancelling_an_agents_run_ends_the_computation(family: Engine) -> 
     await handler.cancel_run()
     with suppress(Exception, asyncio.CancelledError):
         await handler
+    await settled(family)
+    assert family.stats().num_tokens - before < ENDLESS_LEN
+
+
+@pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent])
+@pytest.mark.parametrize("is_streaming", [True, False])
+async def test_the_timeout_of_an_agent_ends_the_computation(
+    family: Engine, kind: Any, is_streaming: bool
+) -> None:
+    before = family.stats().num_tokens
+    agent = kind(llm=EFTLLM(engine=family, **ENDLESS), timeout=0.1, streaming=is_streaming)
+    with pytest.raises(WorkflowTimeoutError):
+        await agent.run("Hello")
     await settled(family)
     assert family.stats().num_tokens - before < ENDLESS_LEN
 

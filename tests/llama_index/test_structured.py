@@ -12,7 +12,7 @@ from llama_index.core.output_parsers import PydanticOutputParser
 from llama_index.core.program import FunctionCallingProgram, LLMTextCompletionProgram
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, field_validator
+from pydantic import BaseModel, RootModel, field_validator
 
 from eft_integrations import EFTError, Engine, UnusableAnswer
 from eft_integrations.chat.options import OPTIONS
@@ -45,6 +45,10 @@ class Holder(BaseModel, Generic[T]):
     """A holder."""
 
     item: T
+
+
+class Numbers(RootModel[list[Literal[1, 2]]]):
+    """Numbers."""
 
 
 class Never(BaseModel):
@@ -108,6 +112,11 @@ def test_other_modes_are_cores_own_programs(
     model = writer.model_copy(update={"pydantic_program_mode": mode})
     for way in ("predict", "apredict", "stream", "astream"):
         assert isinstance(WAYS[way](model, Thing), Thing)
+
+
+@pytest.mark.parametrize("way", ["predict", "apredict", "stream", "astream"])
+def test_an_object_may_be_a_list(writer: EFTLLM, way: str) -> None:
+    assert set(WAYS[way](writer, Numbers).root) <= {1, 2}
 
 
 def test_partial_objects_stream(writer: EFTLLM) -> None:
