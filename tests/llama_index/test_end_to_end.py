@@ -116,12 +116,11 @@ MODES = ("compact", "refine", "simple_summarize", "tree_summarize", "accumulate"
 @pytest.mark.parametrize("mode", [*MODES, "compact_accumulate"])
 def test_prompts_that_llama_index_fills_up_fit(writer: EFTLLM, mode: str, is_async: bool) -> None:
     text = " ".join(f"Sentence {number} of all." for number in range(600))
+    assert len(writer.tokenize(text)) > writer.metadata.context_window
     index = SummaryIndex.from_documents([Document(text=text)])
     llm = writer.bind(max_tokens=2, regex="[a-z]+")
     engine = index.as_query_engine(llm=llm, response_mode=mode, use_async=is_async)
-    response: Any = engine.query(BUILDER)
-    assert len(response.source_nodes) > 6
-    assert str(response) not in ("Empty Response", "None", "")
+    assert str(engine.query(BUILDER)) not in ("Empty Response", "None", "")
 
 
 def test_four_extractors_in_flight_are_one_batch(family: Engine, writer: EFTLLM) -> None:
