@@ -134,6 +134,11 @@ class EngineFields(BaseModel):
         return EngineSpeaker(self.open_engine)
 
     @property
+    def most_at_once(self) -> int:
+        """Calls that are of use at once: every slot is taken, and the next rows are ready."""
+        return 2 * int(self.engine.config.max_slots)
+
+    @property
     def model_name(self) -> str:
         """What answers are reported as: ``model``, or the members' own names."""
         if self.model is not None:

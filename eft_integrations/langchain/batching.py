@@ -11,20 +11,13 @@ from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import get_config_list
 
-from eft_integrations.engine.sharing import SharedEngine
-
-
-def width(engine: SharedEngine, num_rows: int) -> int:
-    """Every slot is taken, and the next rows are ready; more would only fill the queue."""
-    return min(num_rows, 2 * engine.config.max_slots)
-
 
 def wide(
-    engine: SharedEngine, config: RunnableConfig | list[RunnableConfig] | None, num_rows: int
+    config: RunnableConfig | list[RunnableConfig] | None, num_rows: int, most: int
 ) -> list[RunnableConfig]:
-    """A config for each row; as many run at once as are of use, or as ``max_concurrency`` says."""
+    """A config for each row; ``most`` run at once, or as many as ``max_concurrency`` says."""
     configs = get_config_list(config, num_rows)
-    at_once = configs[0].get("max_concurrency") or width(engine, num_rows)
+    at_once = configs[0].get("max_concurrency") or min(num_rows, most)
     return [{**each, "max_concurrency": at_once} for each in configs]
 
 

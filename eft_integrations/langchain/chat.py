@@ -27,7 +27,7 @@ from pydantic import model_validator
 
 from eft_integrations import __version__
 from eft_integrations.langchain.asking import Asked, ask, chat_request
-from eft_integrations.langchain.batching import rows, together, wide, width
+from eft_integrations.langchain.batching import rows, together, wide
 from eft_integrations.langchain.binding import EFTBinding, EFTConfigurable
 from eft_integrations.langchain.chunks import PROVIDER
 from eft_integrations.langchain.fields import EFTFields
@@ -195,7 +195,7 @@ class ChatEFT(EFTFields, BaseChatModel):
         """All answers as one engine batch, unless ``max_concurrency`` says otherwise."""
         if not inputs:
             return []
-        return super().batch(inputs, wide(self.engine, config, len(inputs)), **kwargs)
+        return super().batch(inputs, wide(config, len(inputs), self.most_at_once), **kwargs)
 
     async def abatch(
         self,
@@ -206,14 +206,14 @@ class ChatEFT(EFTFields, BaseChatModel):
         """The twin of :meth:`batch`."""
         if not inputs:
             return []
-        return await super().abatch(inputs, wide(self.engine, config, len(inputs)), **kwargs)
+        return await super().abatch(inputs, wide(config, len(inputs), self.most_at_once), **kwargs)
 
     def generate(self, messages: list[list[BaseMessage]], *args: Any, **kwargs: Any) -> LLMResult:
         """All answers as one engine batch."""
         if len(messages) < 2:
             return super().generate(messages, *args, **kwargs)
         one: Callable[..., LLMResult] = super().generate
-        with ContextThreadPoolExecutor(max_workers=width(self.engine, len(messages))) as pool:
+        with ContextThreadPoolExecutor(min(len(messages), self.most_at_once)) as pool:
             futures = [pool.submit(one, row, *args, **own) for row, own in rows(messages, kwargs)]
             return together(self, [future.result() for future in futures])
 
@@ -225,8 +225,7 @@ class ChatEFT(EFTFields, BaseChatModel):
             return await super().agenerate(messages, *args, **kwargs)
         one: Callable[..., Coroutine[Any, Any, LLMResult]] = super().agenerate
         calls = (one(row, *args, **own) for row, own in rows(messages, kwargs))
-        at_once = width(self.engine, len(messages))
-        return together(self, await gather_with_concurrency(at_once, *calls))
+        return together(self, await gather_with_concurrency(self.most_at_once, *calls))
 
     # Tools, objects, counts.
 

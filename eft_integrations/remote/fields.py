@@ -13,6 +13,7 @@ from eft_integrations.chat.speaker import Delivery, Speaker
 from eft_integrations.engine import Engine
 from eft_integrations.errors import InvalidRequest
 from eft_integrations.remote.body import refuse_unserved
+from eft_integrations.remote.client import MAX_AT_ONCE
 from eft_integrations.remote.server import (
     MAX_RETRIES,
     ServerConfig,
@@ -91,6 +92,11 @@ class ServedFields(EngineFields):
         if self.base_url is None:
             return super().speaker
         return ServerSpeaker(self.engine, self.model)
+
+    @property
+    def most_at_once(self) -> int:
+        """As many whole answers as are waited for."""
+        return super().most_at_once if self.base_url is None else MAX_AT_ONCE
 
     @property
     def open_engine(self) -> Engine:
