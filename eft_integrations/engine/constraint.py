@@ -7,11 +7,11 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
+from secrets import token_hex
 from typing import Any
 
 import torch
-from llguidance import LLMatcher
-from llguidance.hf import from_tokenizer
+from llguidance import LLMatcher, LLTokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
@@ -44,7 +44,11 @@ class Grammars:
         self.size = size
         self.end_ids = sorted(token for token in end_ids if token < size)
         width = max(size, len(tokenizer))
-        self._library = from_tokenizer(tokenizer, n_vocab=width, eos_token=self.end_ids or None)
+        self._library = LLTokenizer(
+            _unspellable(tokenizer),
+            n_vocab=width,
+            eos_token=self.end_ids or tokenizer.eos_token_id,
+        )
         self.closings = Closings(size, self._read)
         self._lock = threading.Lock()
         self._compiled = lru_cache(maxsize=64)(self._compile)
@@ -165,6 +169,28 @@ class Grammar:
             if closed.is_accepting():
                 return known
         return self._home.closings.search(after, max_len, self._num_detours)
+
+
+def _unspellable(tokenizer: PreTrainedTokenizerFast) -> str:
+    """The tokenizer as JSON, its control tokens under names that no text spells.
+
+    What a grammar forces is encoded as text, and a schema may hold "<|im_end|>" as a value: that
+    is plain text. Our own grammars name control tokens by their ids.
+    """
+    told = json.loads(tokenizer.backend_tokenizer.to_str())
+    mark, model = token_hex(8), told["model"]
+    names = {
+        one["content"]: mark + one["content"] for one in told["added_tokens"] if one["special"]
+    }
+    for one in told["added_tokens"]:
+        one["content"] = names.get(one["content"], one["content"])
+    if isinstance(model["vocab"], dict):
+        model["vocab"] = {names.get(name, name): i for name, i in model["vocab"].items()}
+    else:  # a unigram model: pairs of name and score
+        model["vocab"] = [[names.get(name, name), score] for name, score in model["vocab"]]
+    if model.get("unk_token") in names:
+        model["unk_token"] = names[model["unk_token"]]
+    return json.dumps({**told, "padding": None, "truncation": None})
 
 
 def _source(constraint: Constraint) -> str:

@@ -78,6 +78,21 @@ def test_a_lark_grammar_holds(engine: Engine) -> None:
     assert re.fullmatch(r"<[A-Z]{2,4}(,[A-Z]{2,4})*>", g.text)
 
 
+def test_a_value_that_spells_a_control_token_is_plain_text(engine: Engine) -> None:
+    control = {
+        i: t.content for i, t in engine.tokenizer().added_tokens_decoder.items() if t.special
+    }
+    assert control
+    schema = {"type": "object", "required": ["it"], "additionalProperties": False}
+    for name in control.values():
+        chosen = engine.generate("Hello", choice=[f"a{name}b"], max_tokens=60)
+        assert (chosen.text, chosen.finish_reason) == (f"a{name}b", "stop")
+        value = {**schema, "properties": {"it": {"const": name}}}
+        written = engine.generate("Hello", json_schema=value, max_tokens=80)
+        assert json.loads(written.text) == {"it": name}
+        assert not set(control) & {*chosen.token_ids, *written.token_ids[:-1]}
+
+
 def test_each_row_of_a_batch_has_its_own_constraint(engine: Engine) -> None:
     rows = engine.generate(["Hello"] * 3, choice=PerRow([["yes"], None, ["no"]]), max_tokens=8)
     assert (rows[0].text, rows[2].text) == ("yes", "no")
