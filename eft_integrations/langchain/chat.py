@@ -208,6 +208,14 @@ class ChatEFT(EFTFields, BaseChatModel):
             return []
         return await super().abatch(inputs, wide(config, len(inputs), self.most_at_once), **kwargs)
 
+    async def abatch_as_completed(
+        self, inputs: Sequence[Any], config: Any = None, **kwargs: Any
+    ) -> AsyncIterator[tuple[int, Any]]:
+        """As core's, with no more at once than is of use."""
+        configs = wide(config, len(inputs), self.most_at_once) if inputs else config
+        async for each in super().abatch_as_completed(inputs, configs, **kwargs):
+            yield each
+
     def generate(self, messages: list[list[BaseMessage]], *args: Any, **kwargs: Any) -> LLMResult:
         """All answers as one engine batch."""
         if len(messages) < 2:

@@ -49,12 +49,17 @@ def test_generate_takes_many_as_one_batch(engine: Engine, chat: ChatEFT) -> None
     assert len(result.generations) == len(result.run or []) == ROWS
 
 
-@pytest.mark.parametrize("way", ["batch", "abatch", "generate", "agenerate"])
+@pytest.mark.parametrize("way", ["batch", "abatch", "generate", "agenerate", "as they come"])
 def test_a_batch_may_be_longer_than_the_queue(trio: Path, way: str) -> None:
     with open_trio(trio, max_slots=2, max_queue=4) as small:
         model = ChatEFT(engine=small, max_tokens=2)
         rows: list[list[BaseMessage]] = [[HumanMessage(ASK)]] * 20
+
+        async def as_they_come() -> list[Any]:
+            return [each async for each in model.abatch_as_completed([ASK] * 20)]
+
         many: dict[str, Callable[[], Any]] = {
+            "as they come": lambda: asyncio.run(as_they_come()),
             "batch": lambda: model.batch([ASK] * 20),
             "abatch": lambda: asyncio.run(model.abatch([ASK] * 20)),
             "generate": lambda: model.generate(rows).generations,
