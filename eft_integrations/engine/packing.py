@@ -54,10 +54,11 @@ def pack(model: nn.Module) -> dict[int, PackedLinear]:
     a look-up needs the plain form. What has hooks (offloading) or is a subclass (quantised layers,
     adapters) stays as it is.
     """
-    found = list(_plain(model)) if can_pack() else []
     packed = {}
-    for parent, name, linear in found:
+    for parent, name in list(_plain(model)) if can_pack() else []:
+        linear = getattr(parent, name)
         packed[id(linear.weight)] = PackedLinear(linear)
+        # Each plain weight goes before the next is packed, so that no model is held twice.
         setattr(parent, name, packed[id(linear.weight)])
     return packed
 
@@ -65,9 +66,10 @@ def pack(model: nn.Module) -> dict[int, PackedLinear]:
 def share_packed(model: nn.Module, packed: Mapping[int, PackedLinear]) -> None:
     """Put the packed forms into a model that shares the plain weights, and nothing else.
 
-    DoRA adapters read the plain weight in every pass, and keep it.
+    It held them when they were packed, so that no other weight has come by their identity. DoRA adapters read the plain weight in every pass, and keep it.
     """
-    for parent, name, linear in list(_plain(model)):
+    for parent, name in list(_plain(model)):
+        linear = getattr(parent, name)
         if id(linear.weight) in packed and not any(getattr(parent, "use_dora", {}).values()):
             setattr(parent, name, packed[id(linear.weight)])
 
@@ -78,11 +80,12 @@ def packed_bytes(model: nn.Module) -> int:
     return sum(weight.numel() * weight.element_size() for weight in packed)
 
 
-def _plain(model: nn.Module) -> Iterator[tuple[nn.Module, str, nn.Linear]]:
+def _plain(model: nn.Module) -> Iterator[tuple[nn.Module, str]]:
+    """Where they are: a parent, and a name of it."""
     for parent in model.modules():
         for name, child in parent.named_children():
             weight = getattr(child, "weight", None)
             if type(child) is nn.Linear and isinstance(weight, Tensor):
                 is_here = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
                 if is_here and not hasattr(child, "_hf_hook"):
-                    yield parent, name, child
+                    yield parent, name
