@@ -66,7 +66,8 @@ def pack(model: nn.Module) -> dict[int, PackedLinear]:
 def share_packed(model: nn.Module, packed: Mapping[int, PackedLinear]) -> None:
     """Put the packed forms into a model that shares the plain weights, and nothing else.
 
-    It held them when they were packed, so that no other weight has come by their identity. DoRA adapters read the plain weight in every pass, and keep it.
+    It held them when they were packed, so that no other weight has come by their identity. DoRA
+    adapters read the plain weight in every pass, and keep it.
     """
     for parent, name in list(_plain(model)):
         linear = getattr(parent, name)
