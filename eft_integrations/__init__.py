@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from eft_integrations import openmp  # noqa: F401 — before torch
 from eft_integrations.lazy import lazy
 
 if TYPE_CHECKING:

@@ -24,6 +24,7 @@ DATA = {
     "lazy",
     "mixture",
     "request",
+    "openmp",
     "options",
     "wire",
     "tiny",

@@ -78,3 +78,27 @@ def test_llamahub_is_told_what_there_is() -> None:
     folder = ROOT / "eft_integrations" / "_namespace" / told["import_path"].replace(".", "/")
     text = (folder / "__init__.py").read_text()
     assert all(name in text for name in told["class_authors"])
+
+
+@pytest.mark.parametrize(
+    ("code", "given", "found"),
+    [
+        ("import eft_integrations", {}, ["30000", "True"]),
+        ("import eft_integrations, torch", {"GOMP_SPINCOUNT": "7"}, ["7", "True"]),
+        ("import eft_integrations", {"OMP_WAIT_POLICY": "passive"}, ["None", "True"]),
+        ("import torch, eft_integrations", {}, ["None", "False"]),
+    ],
+)
+def test_openmp_is_told_before_torch_is_loaded_and_not_against_anyones_word(
+    code: str, given: dict[str, str], found: list[str]
+) -> None:
+    told = "import os; from eft_integrations import openmp; print(os.environ.get('GOMP_SPINCOUNT'))"
+    kept = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; {told}; print(openmp.IS_KNOWN)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**kept, **given},
+    )
+    assert done.stdout.splitlines() == found

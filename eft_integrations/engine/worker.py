@@ -18,6 +18,7 @@ from typing import TypeVar
 from eft_integrations.engine.core import Core
 from eft_integrations.engine.sequence import Sequence
 from eft_integrations.errors import EFTError, EngineClosed, Overloaded
+from eft_integrations.openmp import IS_KNOWN
 
 T = TypeVar("T")
 
@@ -28,7 +29,10 @@ def apart(call: Callable[[], T]) -> T:
     Every thread that runs torch on a CPU gets a team of OpenMP threads for life. libgomp counts
     the threads of all teams, and where they are more than the cores it puts them to sleep between
     operations: decoding small models then takes twice as long. What is loaded here leaves none.
+    Where nobody has said how long threads that are awake wait, they had better sleep (openmp.py).
     """
+    if not IS_KNOWN:
+        return call()
     done: list[T] = []
     failed: list[BaseException] = []
 

@@ -171,8 +171,8 @@ def test_the_interpreter_exits_with_a_stream_open(trio: Path) -> None:
 )
 def test_loading_leaves_no_openmp_team_on_the_callers_thread(trio: Path) -> None:
     code = (
-        "import os, torch\n"
         "from eft_integrations import Engine\n"
+        "import os, torch\n"
         f"e = Engine.from_pretrained(base={str(trio / 'base')!r}, tuned={str(trio / 'tuned')!r},"
         f" reference={str(trio / 'reference')!r}, dtype='float32')\n"
         "e.generate('Hello', max_tokens=2)\n"
