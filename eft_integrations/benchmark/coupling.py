@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -83,7 +84,7 @@ def by_coupling(ours: Tensor, drafter: Tensor) -> Tensor:
     return total
 
 
-def _log_probs(model: object, prompt: Prompt, text: Prompt) -> Tensor:
+def _log_probs(model: Any, prompt: Prompt, text: Prompt) -> Tensor:
     """Of the places at which ``text`` was written, [len(text), V]."""
-    logits = model(torch.tensor([[*prompt, *text]])).logits  # type: ignore[operator] # transformers
+    logits = model(torch.tensor([[*prompt, *text]])).logits
     return torch.log_softmax(logits[0, len(prompt) - 1 : -1].float(), -1)

@@ -62,7 +62,7 @@ class EngineSpeaker:
         self,
         prompts: Sequence[str],
         options: Options,
-        delivery: Delivery,  # noqa: ARG002
+        delivery: Delivery,  # noqa: ARG002 — there is no way to go
     ) -> list[list[Answer]]:
         """The twin of :meth:`texts`."""
         generations = await self._engine.agenerate(list(prompts), **_with_numbers(options))
