@@ -73,6 +73,16 @@ def strings(name: str, value: object) -> tuple[str, ...]:
     return out
 
 
+def header(name: str, value: str) -> str:
+    """A text that a header of HTTP can carry; it is not shown, since it may be a secret."""
+    if not (value.isascii() and value.isprintable()) or value != value.strip():
+        raise InvalidRequest(
+            f"{name} must be printable ASCII with no white space around it, got a text of "
+            f"{len(value)} characters that is not; look for a line break at its end"
+        )
+    return value
+
+
 def token_ids(name: str, value: object) -> tuple[int, ...]:
     """A list of token ids, each a whole number of at least 0."""
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):

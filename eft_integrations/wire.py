@@ -14,6 +14,7 @@ from eft_integrations.errors import InvalidRequest, refuse_unknown
 from eft_integrations.mixture import Mixture, Plausibility
 
 PREFIX = "eft_"
+PROBE = {PREFIX + "alpha": "?"}  # refused by all who read these keys
 WIRE_KEYS = tuple(PREFIX + spec.name for spec in fields(Mixture))
 
 

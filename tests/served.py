@@ -28,7 +28,7 @@ from eft_integrations.chat.local import EngineReady
 from eft_integrations.chat.schema import in_envelope
 from eft_integrations.errors import ContextOverflow
 from eft_integrations.mixture import Mixture
-from eft_integrations.wire import from_wire
+from eft_integrations.wire import PROBE, from_wire
 
 MODEL = "up-scaled"
 _TAKEN = (
@@ -51,11 +51,12 @@ class Endpoint:
     breaks_after: int | None = None  # chunks; then the connection is closed
     silence: threading.Event | None = None  # what it waits for before its second chunk
     reads_thoughts: bool = False
+    has_plugin: bool = True  # without it, coefficients are passed over
 
     def forget(self) -> None:
         """As it was when it began."""
         self.key = self.breaks_after = self.silence = None
-        self.reads_thoughts = False
+        self.reads_thoughts, self.has_plugin = False, True
         for kept in (self.bodies, self.headers, self.failures):
             kept.clear()
 
@@ -93,8 +94,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.endpoint.bodies.append({"path": self.path, **sent})
-        self.endpoint.headers.append(dict(self.headers))
+        if not self.endpoint.has_plugin:
+            sent.pop("vllm_xargs", None)
+        if sent.get("vllm_xargs") != PROBE:
+            self.endpoint.bodies.append({"path": self.path, **sent})
+            self.endpoint.headers.append(dict(self.headers))
         status = self._refusal(sent)
         if status is not None:
             return self._reply(status, {"error": {"message": f"no: {status}", "code": status}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -48,10 +49,8 @@ class ChatRequest:
         checks.flag("parallel_tool_calls", self.parallel_tool_calls)
         if self.reasoning is not None:
             checks.flag("reasoning", self.reasoning)
-        if self.response_format is not None and not isinstance(self.response_format, Mapping):
-            raise InvalidRequest(
-                f"response_format must be a JSON schema, got {self.response_format!r}"
-            )
+        if self.response_format is not None:
+            _refuse_no_schema(self.response_format)
         if self.templates is not None and not isinstance(self.templates, Mapping):
             raise InvalidRequest(f"templates must map roles to templates, got {self.templates!r}")
         refuse_malformed(self.messages)
@@ -69,6 +68,17 @@ class ChatRequest:
     def answer_schema(self) -> Mapping[str, Any] | None:
         """What an answer that is no call must be; None where it is always a call, or any text."""
         return None if self.tools and self.is_forced else self.response_format
+
+
+def _refuse_no_schema(given: object) -> None:
+    try:
+        told = json.loads(json.dumps(given))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(
+            f"response_format must be a JSON schema, got {given!r}: {error}"
+        ) from error
+    if not isinstance(told, dict):
+        raise InvalidRequest(f"response_format must be a JSON schema, got {given!r}")
 
 
 @dataclass(frozen=True, kw_only=True)

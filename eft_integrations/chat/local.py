@@ -55,6 +55,8 @@ class EngineSpeaker:
         delivery: Delivery,  # noqa: ARG002 — there is no way to go
     ) -> list[list[Answer]]:
         """One engine batch."""
+        if not prompts:
+            return []  # to the engine a prompt of no tokens
         generations = self._engine.generate(list(prompts), **_with_numbers(options))
         return [self._choices(generation) for generation in generations]
 
@@ -65,6 +67,8 @@ class EngineSpeaker:
         delivery: Delivery,  # noqa: ARG002 — there is no way to go
     ) -> list[list[Answer]]:
         """The twin of :meth:`texts`."""
+        if not prompts:
+            return []
         generations = await self._engine.agenerate(list(prompts), **_with_numbers(options))
         return [self._choices(generation) for generation in generations]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from openai import APIError, AsyncOpenAI, OpenAI
 
 MAX_AT_ONCE = 64  # whole answers that are waited for; a server has a queue, but also a limit
+# What the client, which checks no answer, and we, who read it, raise for one of another form.
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError)
+_UNWRITABLE = (TypeError, UnicodeEncodeError)
 # The parameters that vLLM blames where prompt and max_tokens are too long together.
 _LENGTHS = frozenset({"input_text", "input_tokens", "max_tokens", "max_completion_tokens"})
 
@@ -42,12 +46,31 @@ class LoopClient:
     places: asyncio.Semaphore
 
 
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """Seconds to wait, and how often to ask again; None: as the client has it."""
+
+    timeout: float | None = None
+    max_retries: int | None = None
+
+    def of(self, client: Any) -> Any:
+        """The client with this patience, over the same connections."""
+        told = {"timeout": self.timeout, "max_retries": self.max_retries}
+        given = {name: value for name, value in told.items() if value is not None}
+        return client.with_options(**given) if given else client
+
+
 class Clients:
-    """One client for all threads, and one for each event loop."""
+    """One client for all threads, and one for each event loop; a forked process has its own."""
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
+        self._begin()
+        _OPEN.add(self)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
+        self.asking = threading.Lock()  # held while a server is asked about itself
         self._client: OpenAI | None = None
         self._loops: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, tuple[AsyncGenerator[LoopClient], LoopClient]
@@ -60,13 +83,15 @@ class Clients:
 
         with self._lock:
             if self._client is None:
-                self._client = OpenAI(**self._settings)
-                weakref.finalize(self, self._client.close)
+                client = OpenAI(**self._settings)
+                self._at_end = weakref.finalize(self, client.close)
+                self._client = client
             return self._client
 
     async def of_loop(self) -> LoopClient:
         """That of the running loop."""
         loop = asyncio.get_running_loop()
+        self._forget_closed()
         if loop not in self._loops:
             kept = self._kept(loop)
             self._loops[loop] = (kept, await anext(kept))
@@ -74,38 +99,81 @@ class Clients:
 
     async def _kept(self, loop: asyncio.AbstractEventLoop) -> AsyncGenerator[LoopClient]:
         """A generator, since a loop closes those that are open before it is closed itself."""
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
+        # the client's own would be closed by whichever loop runs while it is collected
+        http = DefaultAsyncHttpxClient()
         try:
-            async with AsyncOpenAI(**self._settings) as client:
+            async with AsyncOpenAI(**self._settings, http_client=http) as client:
                 yield LoopClient(client=client, places=asyncio.Semaphore(MAX_AT_ONCE))
         finally:
             self._loops.pop(loop, None)
 
+    def _forget_closed(self) -> None:
+        """Loops that were closed without their generators, as LlamaIndex's ``asyncio_run`` does."""
+        for known in self._loops.keyrefs():  # a list, while other threads add theirs
+            if (loop := known()) is not None and loop.is_closed():
+                self._loops.pop(loop, None)
+
+    def leave_to_parent(self) -> None:
+        """After a fork: connections and locks are the parent's, and are not even closed here."""
+        if self._client is not None:
+            self._at_end.detach()
+        _OF_PARENT.append((self._client, dict(self._loops)))
+        self._begin()
+
+
+_OPEN: weakref.WeakSet[Clients] = weakref.WeakSet()
+_OF_PARENT: list[object] = []
+
+
+def _after_fork() -> None:
+    for clients in list(_OPEN):
+        clients.leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=_after_fork)
+
 
 @contextmanager
-def our_errors(url: str) -> Iterator[None]:
-    """The client's errors as ours, with the remedy."""
+def our_errors(url: str, *, has_begun: bool = False) -> Iterator[None]:
+    """The client's errors as ours, with the remedy. ``has_begun``: its answer."""
     from openai import APIError
 
     try:
         yield
     except APIError as error:
-        raise _ours(error, url) from error
+        raise _ours(error, url, has_begun=has_begun) from error
+    except _UNREADABLE as error:
+        raise ServerError(
+            f"the server at {url} answers in another form than OpenAI's protocol has: {error}; "
+            f"correct base_url=, or see its log"
+        ) from error
 
 
-def _ours(error: APIError, url: str) -> EFTError:
+@contextmanager
+def sending() -> Iterator[None]:
+    """What cannot be written into a request is not the server's fault."""
+    try:
+        yield
+    except _UNWRITABLE as error:
+        raise InvalidRequest(f"the request cannot be sent: {error}; mend what is named") from error
+
+
+def _ours(error: APIError, url: str, *, has_begun: bool) -> EFTError:
     from openai import APIConnectionError, APIStatusError, APITimeoutError
 
     if isinstance(error, APITimeoutError):
         return ServerError(f"the server at {url} does not answer in time; raise timeout=")
     if isinstance(error, APIConnectionError):
         reason = error.__cause__ or error
-        return ServerError(
-            f"the server at {url} cannot be reached: {reason}; start it, or correct base_url="
-        )
+        failed, remedy = "cannot be reached", "start it, or correct base_url="
+        if has_begun:
+            failed, remedy = "broke off its answer", "see its log, and ask again"
+        return ServerError(f"the server at {url} {failed}: {reason}; {remedy}")
     told: Mapping[str, Any] = error.body if isinstance(error.body, Mapping) else {}
-    said = str(told.get("message") or error)
+    said = str(told.get("message") or told.get("detail") or error)
     status = error.status_code if isinstance(error, APIStatusError) else told.get("code")
     if status in (400, 422):
         return (ContextOverflow if told.get("param") in _LENGTHS else InvalidRequest)(said)

@@ -13,7 +13,7 @@ from eft_integrations.chat.speaker import Delivery, Speaker
 from eft_integrations.engine import Engine
 from eft_integrations.errors import InvalidRequest
 from eft_integrations.remote.body import refuse_unserved
-from eft_integrations.remote.client import MAX_AT_ONCE
+from eft_integrations.remote.client import MAX_AT_ONCE, Patience
 from eft_integrations.remote.server import (
     MAX_RETRIES,
     ServerConfig,
@@ -91,7 +91,7 @@ class ServedFields(EngineFields):
         """Who answers; members in this process are loaded on first use."""
         if self.base_url is None:
             return super().speaker
-        return ServerSpeaker(self.engine, self.model)
+        return ServerSpeaker(self.engine, self.model, Patience(timeout=self.timeout))
 
     @property
     def most_at_once(self) -> int:

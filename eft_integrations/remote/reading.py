@@ -98,7 +98,9 @@ class Choice:
         told: list[ChatEvent] = []
         index, function = delta.index, delta.function
         if index not in self._calls:
-            name = function.name or ""
+            name = function.name
+            if not name:
+                raise ValueError("a call begins without the name of its tool")
             self._calls[index] = _Call(name=name)
             told.append(CallStart(index=index, call_id=delta.id or new_call_id(), name=name))
         call = self._calls[index]
@@ -148,13 +150,15 @@ class Listener:
 def _usage(usage: Any) -> Usage:
     details = usage.prompt_tokens_details
     return Usage(
-        prompt_tokens=usage.prompt_tokens,
+        prompt_tokens=int(usage.prompt_tokens),
         completion_tokens=usage.completion_tokens or 0,
         cached_tokens=(details.cached_tokens or 0) if details else 0,
     )
 
 
 def _text(text: str | None) -> list[ChatEvent]:
+    if not isinstance(text or "", str):
+        raise TypeError(f"a text is {text!r}")
     return [TextDelta(text=text)] if text else []
 
 

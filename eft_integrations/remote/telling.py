@@ -12,7 +12,7 @@ from eft_integrations.chat.events import ChatEvent
 from eft_integrations.chat.speaker import Answer
 from eft_integrations.errors import EFTError, InvalidRequest, ServerError
 from eft_integrations.remote.body import Body
-from eft_integrations.remote.client import our_errors
+from eft_integrations.remote.client import Patience, sending
 from eft_integrations.remote.reading import Listener
 from eft_integrations.remote.server import SharedServer
 
@@ -24,7 +24,7 @@ class ServerReady:
     server: SharedServer
     model_name: str
     body: Body
-    max_retries: int | None
+    patience: Patience
 
     def answers(self) -> list[Answer]:
         """Every choice, whole."""
@@ -52,13 +52,7 @@ class ServerReady:
 
     def sent_by(self, client: Any) -> Any:
         """The client's stream, or what is awaited for it."""
-        body = self.body
-        given: dict[str, Any] = {}
-        if self.max_retries is not None:
-            given["max_retries"] = self.max_retries
-        if body.timeout is not None:
-            given["timeout"] = body.timeout
-        client = client.with_options(**given) if given else client
+        body, client = self.body, self.patience.of(client)
         kind = client.chat.completions if body.is_chat else client.completions
         return kind.create(
             model=self.model_name,
@@ -73,8 +67,9 @@ class _Course:
     """How far a response has come, and why it ends."""
 
     def __init__(self, ready: ServerReady) -> None:
+        self._server = ready.server
         self._listener = Listener(ready.body.num_choices)
-        self._timeout = ready.body.timeout
+        self._timeout = ready.patience.timeout
         self._start = time.monotonic()
         self.is_closed = False
 
@@ -89,7 +84,8 @@ class _Course:
     def take(self, chunk: Any) -> list[ChatEvent]:
         """What a chunk brings, or, where it is None, the end."""
         if chunk is not None:
-            return self._listener.take(chunk)
+            with self._server.errors():
+                return self._listener.take(chunk)
         return self._listener.end("timeout" if self.is_late else None)
 
     def forgive(self, error: EFTError) -> None:
@@ -113,7 +109,7 @@ class ServerTold:
         self._reading = threading.Lock()
 
     def __enter__(self) -> Self:
-        with self._reading, our_errors(self._ready.server.base_url):
+        with self._reading, self._ready.server.errors(), sending():
             if not self._course.is_closed:
                 self._chunks = self._ready.sent_by(self._ready.server.clients.of_threads())
         return self
@@ -162,7 +158,7 @@ class ServerTold:
             if self._course.is_late:
                 return None
             try:
-                with our_errors(self._ready.server.base_url):
+                with self._ready.server.errors(has_begun=True):
                     return next(self._chunks, None)
             except ServerError as error:
                 self._course.forgive(error)
@@ -178,7 +174,7 @@ class AsyncServerTold:
         self._chunks: Any = None
 
     async def __aenter__(self) -> Self:
-        with our_errors(self._ready.server.base_url):
+        with self._ready.server.errors(), sending():
             if not self._course.is_closed:
                 mine = await self._ready.server.clients.of_loop()
                 self._chunks = await self._ready.sent_by(mine.client)
@@ -224,7 +220,7 @@ class AsyncServerTold:
         if self._course.is_late:
             return None
         try:
-            with our_errors(self._ready.server.base_url):
+            with self._ready.server.errors(has_begun=True):
                 return await anext(self._chunks, None)
         except ServerError as error:
             self._course.forgive(error)
