@@ -172,7 +172,7 @@ def _chunks(endpoint: Endpoint, sent: Sent) -> Iterator[dict[str, Any]]:
     ready = _ready(endpoint, sent)
     usage: dict[str, Any] = {}
     num_written = 0
-    if sent["n"] > 1:
+    if sent.get("n", 1) > 1:
         answers: Any = [(i, answer) for i, answer in enumerate(ready.answers())]
         for index, answer in answers:
             usage = _usage(answer)
@@ -191,7 +191,7 @@ def _ready(endpoint: Endpoint, sent: Sent) -> EngineReady:
     engine = endpoint.engine
     mixture = from_wire(sent.get("vllm_xargs")) or Mixture()
     options: dict[str, Any] = {name: sent[name] for name in _TAKEN if name in sent}
-    options["top_k"] = options["top_k"] or None
+    options["top_k"] = options.get("top_k") or None
     options["max_tokens"] = sent.get("max_completion_tokens", sent.get("max_tokens"))
     bias = sent.get("logit_bias", {}).items()
     options["logit_bias"] = {int(token_id): value for token_id, value in bias}

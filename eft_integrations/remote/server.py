@@ -75,6 +75,8 @@ class SharedServer:
             with our_errors(self.base_url, has_begun=has_begun):
                 yield
         except EFTError as error:
+            if isinstance(error, ServerError):  # it may come back as another
+                self._models, self._obeying = {}, set()
             key = self.config.api_key or ""
             if len(key) < _SECRET_LEN or key not in str(error):
                 raise
