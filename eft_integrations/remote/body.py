@@ -12,6 +12,7 @@ from typing import Any
 
 from eft_integrations.chat.conversation import ChatRequest, told_turns
 from eft_integrations.chat.options import refuse_clash
+from eft_integrations.chat.schema import closed, for_arguments
 from eft_integrations.chat.template import schemas
 from eft_integrations.errors import InvalidRequest
 from eft_integrations.options import Options, parse
@@ -156,12 +157,13 @@ def _choice(choice: str) -> Any:
 def _answered(request: ChatRequest) -> dict[str, Any]:
     if request.answer_schema is None:
         return {}
-    schema = {"name": "answer", "schema": dict(request.answer_schema), "strict": True}
+    schema = {"name": "answer", "schema": closed(request.answer_schema), "strict": True}
     return {"response_format": {"type": "json_schema", "json_schema": schema}}
 
 
 def _strict(tool: Any) -> dict[str, Any]:
     function = tool.get("function", tool)
+    for_arguments(function.get("parameters"))  # refuses what no arguments can be
     return {"type": "function", "function": {**function, "strict": True}}
 
 

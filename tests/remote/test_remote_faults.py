@@ -273,8 +273,13 @@ def test_a_key_that_a_server_repeats_is_not_shown(
 
 @pytest.mark.parametrize(
     "keywords",
-    [{"json_schema": {"default": object()}}, {"json_schema": {1, 2}}, {"stop": ["\ud800"]}],
-    ids=str,
+    [
+        {"json_schema": {"default": object()}},
+        {"response_format": {"title": "A", "properties": {}, "default": object()}},
+        {"stop": ["\ud800"]},
+        {"tools": [{"name": "f", "parameters": {"type": "string"}}]},
+    ],
+    ids=lambda keywords: next(iter(keywords)),
 )
 def test_what_is_no_json_is_refused(script: Script, keywords: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
@@ -294,6 +299,13 @@ def test_headers_that_are_none_are_refused(script: Script, headers: Any) -> None
     llm = IndexLLM(base_url=script.url)
     with pytest.raises(InvalidRequest, match="extra_headers"):
         llm.complete(ASK, extra_headers=headers)
+
+
+def test_an_answer_is_held_to_what_its_schema_names(script: Script) -> None:
+    schema = {"title": "A", "type": "object", "properties": {"x": {"type": "boolean"}}}
+    model_at(script).invoke(ASK, response_format=schema)
+    (sent,) = script.sent
+    assert sent["response_format"]["json_schema"]["schema"]["additionalProperties"] is False
 
 
 # Processes, threads and loops.
