@@ -168,6 +168,12 @@ def test_texts_tell_numbers_choices_and_counts(engine: Engine, endpoint: Endpoin
     assert remote.get_num_tokens(ASK) == local.get_num_tokens(ASK)
 
 
+def test_no_prompts_have_no_texts(engine: Engine, endpoint: Endpoint) -> None:
+    for model in pair(engine, endpoint, EFTLLM):
+        assert model.generate([]).generations == []
+        assert asyncio.run(model.agenerate([])).generations == []
+
+
 def test_several_choices_come_from_generate(engine: Engine, endpoint: Endpoint) -> None:
     messages: list[list[BaseMessage]] = [[HumanMessage(ASK)]]
     here, there = (
