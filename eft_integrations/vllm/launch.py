@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,24 @@ from eft_integrations.vllm.plugin import ARCHITECTURE
 if TYPE_CHECKING:
     from eft_integrations.engine.members import Member
 
+# Arguments of vLLM of which not every value can be obeyed: those that can, and why not the rest.
+_LIMITS: Mapping[str, tuple[tuple[object, ...], str]] = {
+    "convert": (("auto", "none"), "the mixture writes text and nothing else"),
+    "enable_lora": ((False,), "a LoRA belongs to one member; merge it into that member"),
+    "enable_prompt_embeds": (
+        (False,),
+        "an embedding belongs to one member only; send text or token ids",
+    ),
+    "load_format": (
+        ("auto", "hf", "safetensors", "pt", "npcache", "fastsafetensors", "instanttensor", "dummy"),
+        "it reads the large member only; use auto",
+    ),
+    "model": ((), "the large member is base; leave it out"),
+    "runner": (("auto", "generate"), "the mixture writes text and nothing else"),
+}
 # What of vLLM's own arguments decides ours.
 _READ = (
-    "enable_prompt_embeds",
+    *(name for name in _LIMITS if name != "model"),
     "generation_config",
     "hf_overrides",
     "logits_processors",
@@ -52,6 +68,7 @@ def engine_args(
     from eft_integrations.engine.assemble import share_vocabulary
     from eft_integrations.engine.config import name_roles
 
+    _refuse_unobeyed(vllm_args)
     roles, given = name_roles(base, tuned, reference)
     default = effective(mixture, roles.default())
     resolve(default, roles)
@@ -109,9 +126,14 @@ def serve(
 ) -> None:
     """Run ``vllm serve`` with the up-scaled model until it ends; ``arguments`` are its own."""
     _require_vllm()
+    from vllm import envs
     from vllm.entrypoints.cli.serve import ServeSubcommand
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
+    if any(word.partition("=")[0] == "--model" for word in arguments):
+        raise _unobeyed("--model", _LIMITS["model"][1])
+    if envs.VLLM_USE_RUST_FRONTEND:
+        raise _unobeyed("VLLM_USE_RUST_FRONTEND=1", "it checks no coefficients; unset it")
     # As vLLM's own command does it: not every accelerator survives a fork.
     os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
     command = ServeSubcommand()
@@ -122,8 +144,33 @@ def serve(
     ours = engine_args(base=base, tuned=tuned, reference=reference, **settings, **told)
     for name, value in ours.items():
         setattr(parsed, name, value)
-    command.validate(parsed)
-    command.cmd(parsed)
+    speakers = Composite.of(ours["hf_overrides"]["eft"]).speakers
+    doorkeeper = f"eft_integrations.vllm.doorkeeper.Doorkeeper_{speakers.as_name()}"
+    parsed.middleware = [*parsed.middleware, doorkeeper]
+    with _in_one_line():
+        command.validate(parsed)
+        command.cmd(parsed)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """What vLLM raises as an error of ours; it has logged more where there is more to know."""
+    try:
+        yield
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        logger.debug("vLLM ended", exc_info=True)
+        raise LoadError(f"vLLM: {error}") from error
+
+
+def _refuse_unobeyed(vllm_args: Mapping[str, Any]) -> None:
+    for name, (values, reason) in _LIMITS.items():
+        value = vllm_args.get(name)
+        if value is not None and value not in values:
+            raise _unobeyed(f"{name}={value!r}", reason)
+
+
+def _unobeyed(what: str, reason: str) -> InvalidRequest:
+    return InvalidRequest(f"{what} cannot be obeyed: {reason}")
 
 
 def _path(role: str, path: object) -> str:
@@ -178,11 +225,6 @@ def _overrides(
 
 
 def _processors(vllm_args: Mapping[str, Any], speakers: Speakers) -> list[Any]:
-    if vllm_args.get("enable_prompt_embeds"):
-        raise InvalidRequest(
-            "enable_prompt_embeds=True cannot be obeyed: an embedding belongs to one member only; "
-            "send text or token ids"
-        )
     ours = f"eft_integrations.vllm.requests:Coefficients_{speakers.as_name()}"
     return [*(vllm_args.get("logits_processors") or ()), ours]
 
