@@ -73,7 +73,8 @@ class Doorkeeper:
             return None
         for key in _ours(told):
             return f'{key} must be inside vllm_xargs: "vllm_xargs": {{"{key}": …}}'
-        arguments = told.get("vllm_xargs")
+        given = told.get("vllm_xargs")
+        arguments = given if isinstance(given, Mapping) else {}
         for key in _ours(arguments):
             if told.get("use_beam_search"):
                 return f"use_beam_search cannot obey {key}: it reads no vllm_xargs; omit one"
@@ -91,9 +92,8 @@ class Doorkeeper:
         return None
 
 
-def _ours(fields: object) -> list[str]:
-    keys = fields if isinstance(fields, Mapping) else ()
-    return [key for key in keys if key.startswith(PREFIX)]
+def _ours(fields: Mapping[str, object]) -> list[str]:
+    return [key for key in fields if key.startswith(PREFIX)]
 
 
 @cache
