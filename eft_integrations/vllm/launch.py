@@ -189,7 +189,7 @@ def _path(role: str, path: object) -> str:
 
 
 def _sketched(paths: Mapping[str, str], *, is_trusting: bool) -> dict[str, Member]:
-    """The members without weights. A small one must be plain: quantisation is the large one's."""
+    """The members without weights: text models. Quantisation is the large one's alone."""
     from eft_integrations.engine.config import MemberConfig
     from eft_integrations.engine.members import sketch_member
 
@@ -197,8 +197,13 @@ def _sketched(paths: Mapping[str, str], *, is_trusting: bool) -> dict[str, Membe
     for role, path in paths.items():
         config = MemberConfig(path, dtype="auto", trust_remote_code=is_trusting)
         sketches[role] = sketch_member(role, config)
-        is_quantised = getattr(sketches[role].model.config, "quantization_config", None)
-        if is_quantised and role != BASE:
+        settings = sketches[role].model.config
+        if settings.get_text_config() is not settings:
+            raise LoadError(
+                f"{role}: {path!r} reads more than text ({settings.model_type}); inside vLLM "
+                f"members are text models, so give the checkpoint of its text model"
+            )
+        if getattr(settings, "quantization_config", None) and role != BASE:
             raise LoadError(
                 f"{role}: {path!r} is quantised; inside vLLM only base may be, so give the "
                 f"checkpoint that is not"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Gemma3Config
 
 from eft_integrations import Mixture, tiny
 from eft_integrations.errors import EFTError
@@ -98,6 +98,16 @@ def test_a_quantised_small_member_is_refused(tmp_path: Path, tokenizer: Any) -> 
     args_of(tmp_path)
     edited(tmp_path, "tuned", "config.json", lambda settings: settings.update(quantised))
     with pytest.raises(EFTError, match=r"tuned: .* is quantised; inside vLLM only base may be"):
+        args_of(tmp_path)
+
+
+@pytest.mark.parametrize("role", ["base", "tuned"])
+def test_a_model_that_sees_is_refused(tmp_path: Path, tokenizer: Any, role: str) -> None:
+    save_trio(tmp_path, tokenizer, {role: llama(tokenizer) for role in ROLES})
+    text = {"vocab_size": len(tokenizer), "hidden_size": 32, "num_hidden_layers": 2}
+    sight = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    Gemma3Config(text_config=text, vision_config=sight).save_pretrained(tmp_path / role)
+    with pytest.raises(EFTError, match=rf"{role}: .* reads more than text \(gemma3\)"):
         args_of(tmp_path)
 
 
