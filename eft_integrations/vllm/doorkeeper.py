@@ -2,11 +2,13 @@
 
 vLLM asks whether coefficients are right when an answer has begun, which a stream tells with status
 200. From some routes it passes ``vllm_xargs`` on, not from all; its beam search writes parameters
-of its own; and fields that it does not know it passes by.
+of its own; and fields that it does not know it passes by. When it ends, it waits for answers that
+nobody writes any more: these are broken off.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
@@ -22,6 +24,7 @@ Call = Callable[[Mapping[str, Any], Receive, Any], Awaitable[None]]
 
 # The ends of the routes that pass vllm_xargs on; /invocations leads to one of the others.
 _HEARING = ("/completions", "/batch", "/responses", "/messages", "/render", "/invocations")
+_TICK = 0.2  # seconds
 
 
 class Doorkeeper:
@@ -31,11 +34,40 @@ class Doorkeeper:
 
     def __init__(self, app: Call) -> None:
         self._app = app
+        self._open: set[asyncio.Task[Any]] = set()
+        self._is_closed = False
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Any) -> None:
-        if scope["type"] == "http" and scope["method"] == "POST":
-            receive = self._watched(scope["path"], receive)
-        await self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            closing = asyncio.create_task(self._close_with(scope["app"].state.server))
+            await self._app(scope, receive, send)
+            closing.cancel()
+        elif scope["type"] == "http" and scope["method"] == "POST":
+            await self._answer(scope, self._watched(scope["path"], receive), send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _close_with(self, server: Any) -> None:
+        """Once the engine is gone, uvicorn's ``server`` should exit, and waits for open answers."""
+        while not server.should_exit:
+            await asyncio.sleep(_TICK)
+        await asyncio.sleep(_TICK)  # for what is written, and only to be sent
+        self._is_closed = True
+        for task in self._open:
+            task.cancel()
+
+    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Any) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "uvicorn runs every answer in a task"
+        self._open.add(task)
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self._is_closed:
+                raise
+            # uvicorn closes the connection of an answer that was left
+        finally:
+            self._open.discard(task)
 
     def _watched(self, path: str, receive: Receive) -> Receive:
         """``receive``, which raises where the body is complete and not to be obeyed.

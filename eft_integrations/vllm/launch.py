@@ -139,7 +139,8 @@ def serve(
     command = ServeSubcommand()
     parser = FlexibleArgumentParser(prog="eft serve-vllm")
     command.subparser_init(parser.add_subparsers(dest="subparser"))
-    parsed = parser.parse_args([command.name, str(base), *arguments])
+    with _in_one_line():  # a file of --config may not be there
+        parsed = parser.parse_args([command.name, str(base), *arguments])
     told = {name: getattr(parsed, name) for name in _READ}
     ours = engine_args(base=base, tuned=tuned, reference=reference, **settings, **told)
     for name, value in ours.items():
@@ -237,6 +238,10 @@ def _processors(vllm_args: Mapping[str, Any], speakers: Speakers) -> list[Any]:
 def _context_len(vllm_args: Mapping[str, Any], sketches: Mapping[str, Member]) -> int | None:
     """The shortest member's context, or less where less is asked for."""
     asked = vllm_args.get("max_model_len")
+    if asked == -1:  # vLLM's word for as much as there is
+        asked = None
+    if asked is not None:
+        checks.integer("max_model_len", asked, low=1)
     known = {role: one.context_len for role, one in sketches.items() if one.context_len}
     if not known:
         return asked
@@ -245,7 +250,7 @@ def _context_len(vllm_args: Mapping[str, Any], sketches: Mapping[str, Member]) -
         raise InvalidRequest(
             f"max_model_len={asked} is more than {shortest} holds, {known[shortest]}; lower it"
         )
-    return known[shortest] if asked is None or asked < 0 else asked
+    return known[shortest] if asked is None else asked
 
 
 def _generation_config(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -76,6 +78,24 @@ def test_the_answer_is_a_400_and_other_bodies_arrive_whole() -> None:
     assert "eft_alpha must be a number" in answer.json()["detail"]
     pieces = iter([b'{"vllm_xargs": {"eft_', b'alpha": "much"}}'])
     assert client.post(CHAT, content=pieces).status_code == 400
+
+
+def test_answers_that_nobody_writes_end_with_the_server() -> None:
+    server = SimpleNamespace(should_exit=False)
+    app = FastAPI()
+    app.state.server = server
+    app.add_middleware(KEEPER)
+    finished = []
+
+    @app.post(CHAT)
+    async def endless() -> None:
+        server.should_exit = True
+        await asyncio.Event().wait()
+        finished.append(True)
+
+    with TestClient(app) as client, pytest.raises(AssertionError):  # no answer was begun
+        client.post(CHAT)
+    assert not finished
 
 
 def test_only_its_own_names_are_classes() -> None:

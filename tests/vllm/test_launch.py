@@ -136,6 +136,7 @@ def test_another_vocabulary_is_refused_before_anything_starts(
         ({"enable_prompt_embeds": True}, "enable_prompt_embeds=True cannot be obeyed"),
         ({"enable_lora": True}, "a LoRA belongs to one member"),
         ({"load_format": "runai_streamer"}, "it reads the large member only; use auto"),
+        ({"max_model_len": 0}, "max_model_len must be at least 1"),
         ({"model": "somewhere"}, "the large member is base; leave it out"),
         ({"runner": "pooling"}, "writes text and nothing else"),
         ({"convert": "embed"}, "writes text and nothing else"),
