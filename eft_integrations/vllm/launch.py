@@ -158,9 +158,9 @@ def _in_one_line() -> Iterator[None]:
     """What vLLM raises as an error of ours; it has logged more where there is more to know."""
     try:
         yield
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:
         logger.debug("vLLM ended", exc_info=True)
-        raise LoadError(f"vLLM: {error}") from error
+        raise LoadError(f"vLLM: {type(error).__name__}: {error}") from error
 
 
 def _refuse_unobeyed(vllm_args: Mapping[str, Any]) -> None:

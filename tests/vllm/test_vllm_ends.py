@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -22,14 +22,15 @@ from tests.vllm.test_vllm_server import FLAGS, started
 ENDLESS = {"prompt": "Hello", "max_tokens": 4000, "ignore_eos": True, "stream": True}
 
 
-def streaming(url: str) -> http.client.HTTPResponse:
+@contextmanager
+def streaming(url: str) -> Iterator[http.client.HTTPResponse]:
     """An answer that has begun."""
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=120)
-    body = json.dumps({"model": "eft", **ENDLESS})
-    connection.request("POST", "/v1/completions", body, {"Content-Type": "application/json"})
-    answer = connection.getresponse()
-    assert answer.readline().startswith(b"data: ")
-    return answer
+    with closing(http.client.HTTPConnection(url.removeprefix("http://"), timeout=120)) as line:
+        body = json.dumps({"model": "eft", **ENDLESS})
+        line.request("POST", "/v1/completions", body, {"Content-Type": "application/json"})
+        with line.getresponse() as answer:
+            assert answer.readline().startswith(b"data: ")
+            yield answer
 
 
 def engine_of(server: psutil.Process) -> psutil.Process:
@@ -50,10 +51,10 @@ def test_it_ends_in_mid_stream(tmp_path: Path, end: Callable[[psutil.Process], N
     with started(tmp_path / "log", *FLAGS) as (server, url):
         process = psutil.Process(server.pid)
         family = process.children(recursive=True)
-        answer = streaming(url)
-        end(process)
-        with suppress(OSError, http.client.HTTPException):
-            answer.read()
+        with streaming(url) as answer:
+            end(process)
+            with suppress(OSError, http.client.HTTPException):
+                answer.read()
         assert server.wait(60) == 0  # vLLM's own code, also where its engine died
         _, left = psutil.wait_procs(family, 20)
         assert not left
