@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import openai
+import psutil
 import pytest
 
 from eft_integrations import Engine, Mixture, PerRow
@@ -69,6 +70,9 @@ def started(log: Path, *flags: str) -> Iterator[tuple[subprocess.Popen[bytes], s
         wait_until_it_answers(server, url)
         yield server, url
     finally:
+        if server.poll() is None:  # its engine would outlive it
+            for child in psutil.Process(server.pid).children(recursive=True):
+                child.kill()
         server.kill()
         server.wait()
 
