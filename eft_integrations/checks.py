@@ -18,7 +18,7 @@ def refusing_unknown(cls: type[T]) -> type[T]:
     known = list(cls.__dataclass_fields__)  # type: ignore[attr-defined] # dataclasses only
 
     @wraps(init)
-    def checked(self: T, *args: Any, **kwargs: Any) -> None:
+    def checked(self: T, /, *args: Any, **kwargs: Any) -> None:
         refuse_unknown(f"keyword of {cls.__name__}", kwargs, known)
         init(self, *args, **kwargs)
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+# A value may be a million letters; whoever reads of it needs the first and the remedy at the end.
+_MAX_LEN, _HEAD_LEN, _TAIL_LEN = 2000, 1500, 400
+
 
 class EFTError(Exception):
     """Base of every error that this package raises on purpose; its message is one line.
@@ -18,7 +21,10 @@ class EFTError(Exception):
 
     def __init__(self, message: object = "") -> None:
         lines = (line.strip() for line in str(message).splitlines())
-        super().__init__("; ".join(line for line in lines if line))
+        told = "; ".join(line for line in lines if line)
+        if len(told) > _MAX_LEN:
+            told = f"{told[:_HEAD_LEN]} … {told[-_TAIL_LEN:]}"
+        super().__init__(told)
 
 
 class UnknownOption(EFTError):

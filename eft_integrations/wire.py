@@ -50,7 +50,7 @@ def _read(key: str, value: object) -> object:
         return value
     try:
         return json.loads(value)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: no JSON, or a number of too many digits
         raise InvalidRequest(
             f"{key} must be a number or the JSON text of a mapping, got {value!r}"
         ) from None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from eft_integrations import Mixture, Plausibility
 from eft_integrations.errors import EFTError
-from eft_integrations.wire import from_wire, to_wire
+from eft_integrations.wire import WIRE_KEYS, from_wire, to_wire
 from tests.mixtures import MIXTURES
 
+ROLES = ("base", "self", "role", "min_ratio", "top_p")
 MASKED = Mixture(alpha=-1.5, mask=Plausibility(role="tuned", top_p=0.5))
 
 
@@ -43,9 +47,26 @@ def test_other_keys_are_passed_by_and_nothing_said_is_no_mixture() -> None:
         ({"eft_filter_top_p": 0}, "filter_top_p must be above 0"),
         ({"eft_mask": 0.1}, "eft_mask must be a mapping such as"),
         ({"eft_mask": '{"rolle": "base"}'}, "did you mean 'role'"),
+        ({"eft_mask": '{"self": "base"}'}, "unknown keyword of Plausibility 'self'"),
+        ({"eft_alpha": "9" * 5000}, "eft_alpha must be a number or the JSON text"),
+        ({"eft_alpha": "[" * 100_000}, "eft_alpha must be a number or the JSON text"),
         ({"eft_mask": '{"role": "base"}'}, "exactly one of min_ratio and top_p"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(EFTError, match=says):
         from_wire(arguments)
+
+
+def test_whatever_is_said_is_a_mixture_or_an_error_of_ours() -> None:
+    values: list[object] = [True, -1, 10**30, 0.5, math.nan, "", "x", "null", "[]", "{}", [], {}]
+    values += [f'{{"{key}": {value}}}' for key in ROLES for value in ("1", "null", '"x"', "{}")]
+    for key, value, other in itertools.product(WIRE_KEYS, values, values[::4]):
+        with suppress(EFTError):
+            from_wire({key: value, "eft_mask": other})
+
+
+def test_a_long_value_is_told_in_a_short_message() -> None:
+    with pytest.raises(EFTError) as caught:
+        from_wire({"eft_alpha": "x" * 1_000_000})
+    assert len(str(caught.value)) < 2000

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Annotated
 
 import typer
@@ -38,5 +40,16 @@ def serve_vllm(
     mixture = values.mixture(alpha or (), beta, filter_top_p)
     from eft_integrations.vllm import embedded, serve
 
-    with embedded() if members.are_embedded else nullcontext(members.by_role) as trio:
+    own = embedded() if members.are_embedded else nullcontext(members.by_role)
+    with _terminated_as_interrupted(), own as trio:
         serve(context.args, **trio, mixture=mixture, draft_tokens=draft_tokens)
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM closes what is open, as Ctrl-C does; once vLLM begins, both are its own."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -128,6 +128,11 @@ class Layout:
         """The columns of filters and masks that ``terms`` uses."""
         return frozenset(place for place, _ in _said(terms) if place[0] != _WEIGHT)
 
+    @property
+    def every_extra(self) -> frozenset[Place]:
+        """The columns of all filters and masks that there may be."""
+        return frozenset(place for place in self.places if place[0] != _WEIGHT)
+
     def columns(self, table: Tensor, extras: Collection[Place]) -> Columns:
         """Rows [N, width] → their columns; of filters and masks those that ``extras`` names.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from eft_integrations.mixture import Mixture, Roles, Terms, effective, resolve
 from eft_integrations.wire import from_wire, to_wire
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,14 @@ class Speakers:
     @classmethod
     def of_name(cls, name: str) -> Speakers:
         return cls.of(json.loads(bytes.fromhex(name)))
+
+
+def class_named(name: str, parent: type[T]) -> type[T]:
+    """``<parent>_<speakers>``: vLLM is given a class by its name, and asks it without more."""
+    kind, mark, speakers = name.partition("_")
+    if not mark or kind != parent.__name__:
+        raise AttributeError(f"module {parent.__module__!r} has no attribute {name!r}")
+    return type(name, (parent,), {"speakers": Speakers.of_name(speakers)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,24 @@ from eft_integrations.vllm.plugin import ARCHITECTURE
 if TYPE_CHECKING:
     from eft_integrations.engine.members import Member
 
+# Arguments of vLLM of which not every value can be obeyed: those that can, and why not the rest.
+_LIMITS: Mapping[str, tuple[tuple[object, ...], str]] = {
+    "convert": (("auto", "none"), "the mixture writes text and nothing else"),
+    "enable_lora": ((False,), "a LoRA belongs to one member; merge it into that member"),
+    "enable_prompt_embeds": (
+        (False,),
+        "an embedding belongs to one member only; send text or token ids",
+    ),
+    "load_format": (
+        ("auto", "hf", "safetensors", "pt", "npcache", "fastsafetensors", "instanttensor", "dummy"),
+        "it reads the large member only; use auto",
+    ),
+    "model": ((), "the large member is base; leave it out"),
+    "runner": (("auto", "generate"), "the mixture writes text and nothing else"),
+}
 # What of vLLM's own arguments decides ours.
 _READ = (
-    "enable_prompt_embeds",
+    *(name for name in _LIMITS if name != "model"),
     "generation_config",
     "hf_overrides",
     "logits_processors",
@@ -52,6 +68,7 @@ def engine_args(
     from eft_integrations.engine.assemble import share_vocabulary
     from eft_integrations.engine.config import name_roles
 
+    _refuse_unobeyed(vllm_args)
     roles, given = name_roles(base, tuned, reference)
     default = effective(mixture, roles.default())
     resolve(default, roles)
@@ -109,21 +126,52 @@ def serve(
 ) -> None:
     """Run ``vllm serve`` with the up-scaled model until it ends; ``arguments`` are its own."""
     _require_vllm()
+    from vllm import envs
     from vllm.entrypoints.cli.serve import ServeSubcommand
     from vllm.utils.argparse_utils import FlexibleArgumentParser
 
+    if any(word.partition("=")[0] == "--model" for word in arguments):
+        raise _unobeyed("--model", _LIMITS["model"][1])
+    if envs.VLLM_USE_RUST_FRONTEND:
+        raise _unobeyed("VLLM_USE_RUST_FRONTEND=1", "it checks no coefficients; unset it")
     # As vLLM's own command does it: not every accelerator survives a fork.
     os.environ.setdefault("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
     command = ServeSubcommand()
     parser = FlexibleArgumentParser(prog="eft serve-vllm")
     command.subparser_init(parser.add_subparsers(dest="subparser"))
-    parsed = parser.parse_args([command.name, str(base), *arguments])
+    with _in_one_line():  # a file of --config may not be there
+        parsed = parser.parse_args([command.name, str(base), *arguments])
     told = {name: getattr(parsed, name) for name in _READ}
     ours = engine_args(base=base, tuned=tuned, reference=reference, **settings, **told)
     for name, value in ours.items():
         setattr(parsed, name, value)
-    command.validate(parsed)
-    command.cmd(parsed)
+    speakers = Composite.of(ours["hf_overrides"]["eft"]).speakers
+    doorkeeper = f"eft_integrations.vllm.doorkeeper.Doorkeeper_{speakers.as_name()}"
+    parsed.middleware = [*parsed.middleware, doorkeeper]
+    with _in_one_line():
+        command.validate(parsed)
+        command.cmd(parsed)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """What vLLM raises as an error of ours; it has logged more where there is more to know."""
+    try:
+        yield
+    except Exception as error:
+        logger.debug("vLLM ended", exc_info=True)
+        raise LoadError(f"vLLM: {type(error).__name__}: {error}") from error
+
+
+def _refuse_unobeyed(vllm_args: Mapping[str, Any]) -> None:
+    for name, (values, reason) in _LIMITS.items():
+        value = vllm_args.get(name)
+        if value is not None and value not in values:
+            raise _unobeyed(f"{name}={value!r}", reason)
+
+
+def _unobeyed(what: str, reason: str) -> InvalidRequest:
+    return InvalidRequest(f"{what} cannot be obeyed: {reason}")
 
 
 def _path(role: str, path: object) -> str:
@@ -142,7 +190,7 @@ def _path(role: str, path: object) -> str:
 
 
 def _sketched(paths: Mapping[str, str], *, is_trusting: bool) -> dict[str, Member]:
-    """The members without weights. A small one must be plain: quantisation is the large one's."""
+    """The members without weights: text models. Quantisation is the large one's alone."""
     from eft_integrations.engine.config import MemberConfig
     from eft_integrations.engine.members import sketch_member
 
@@ -150,8 +198,13 @@ def _sketched(paths: Mapping[str, str], *, is_trusting: bool) -> dict[str, Membe
     for role, path in paths.items():
         config = MemberConfig(path, dtype="auto", trust_remote_code=is_trusting)
         sketches[role] = sketch_member(role, config)
-        is_quantised = getattr(sketches[role].model.config, "quantization_config", None)
-        if is_quantised and role != BASE:
+        settings = sketches[role].model.config
+        if settings.get_text_config() is not settings:
+            raise LoadError(
+                f"{role}: {path!r} reads more than text ({settings.model_type}); inside vLLM "
+                f"members are text models, so give the checkpoint of its text model"
+            )
+        if getattr(settings, "quantization_config", None) and role != BASE:
             raise LoadError(
                 f"{role}: {path!r} is quantised; inside vLLM only base may be, so give the "
                 f"checkpoint that is not"
@@ -178,11 +231,6 @@ def _overrides(
 
 
 def _processors(vllm_args: Mapping[str, Any], speakers: Speakers) -> list[Any]:
-    if vllm_args.get("enable_prompt_embeds"):
-        raise InvalidRequest(
-            "enable_prompt_embeds=True cannot be obeyed: an embedding belongs to one member only; "
-            "send text or token ids"
-        )
     ours = f"eft_integrations.vllm.requests:Coefficients_{speakers.as_name()}"
     return [*(vllm_args.get("logits_processors") or ()), ours]
 
@@ -190,6 +238,10 @@ def _processors(vllm_args: Mapping[str, Any], speakers: Speakers) -> list[Any]:
 def _context_len(vllm_args: Mapping[str, Any], sketches: Mapping[str, Member]) -> int | None:
     """The shortest member's context, or less where less is asked for."""
     asked = vllm_args.get("max_model_len")
+    if asked == -1:  # vLLM's word for as much as there is
+        asked = None
+    if asked is not None:
+        checks.integer("max_model_len", asked, low=1)
     known = {role: one.context_len for role, one in sketches.items() if one.context_len}
     if not known:
         return asked
@@ -198,7 +250,7 @@ def _context_len(vllm_args: Mapping[str, Any], sketches: Mapping[str, Member]) -
         raise InvalidRequest(
             f"max_model_len={asked} is more than {shortest} holds, {known[shortest]}; lower it"
         )
-    return known[shortest] if asked is None or asked < 0 else asked
+    return known[shortest] if asked is None else asked
 
 
 def _generation_config(

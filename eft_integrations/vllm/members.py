@@ -127,8 +127,8 @@ def _undivided(config: Any, num_ranks: int) -> str | None:
     # Key heads that are too few vLLM repeats.
     if kv_heads % num_ranks and num_ranks % kv_heads:
         return f"{kv_heads} key heads"
-    middle = config.intermediate_size
-    return f"{middle} columns of the middle" if middle % num_ranks else None
+    middle = getattr(config, "intermediate_size", None)  # not every family says it
+    return f"{middle} columns of the middle" if middle and middle % num_ranks else None
 
 
 @cache

@@ -17,7 +17,7 @@ from vllm.v1.sample.logits_processor.interface import MoveDirectionality
 from vllm.v1.worker.gpu.sample.logits_processor.interface import LogitsProcessor as V2Processor
 
 from eft_integrations.errors import EFTError
-from eft_integrations.vllm.composite import Speakers
+from eft_integrations.vllm.composite import Speakers, class_named
 from eft_integrations.vllm.table import NAME, Table
 
 
@@ -65,8 +65,4 @@ class Coefficients(V1Processor, V2Processor):
 
 @cache
 def __getattr__(name: str) -> type[Coefficients]:
-    """``Coefficients_<speakers>``: vLLM is given a class by its name, and asks it without more."""
-    kind, mark, speakers = name.partition("_")
-    if not mark or kind != Coefficients.__name__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return type(name, (Coefficients,), {"speakers": Speakers.of_name(speakers)})
+    return class_named(name, Coefficients)

@@ -22,12 +22,13 @@ NAME = "eft.coefficients"  # among the layers that vLLM's runner finds by name
 class Table:
     """Written on the host when requests come and go, read on the device by every step.
 
-    ``extras`` tells which filters and masks any request uses, without asking the device.
+    ``extras`` tells which filters and masks any request uses, without asking the device. Before
+    the first request it is all of them, so that vLLM measures the memory that they take.
     """
 
     def __init__(self, speakers: Speakers, num_slots: int, device: torch.device) -> None:
         self.layout = Layout(speakers.roles)
-        self.extras: frozenset[Place] = frozenset()
+        self.extras: frozenset[Place] = self.layout.every_extra
         self._speakers = speakers
         self._default = speakers.terms(None)
         self._used: dict[int, frozenset[Place]] = {}

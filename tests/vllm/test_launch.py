@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Gemma3Config
 
 from eft_integrations import Mixture, tiny
 from eft_integrations.errors import EFTError
@@ -101,6 +101,16 @@ def test_a_quantised_small_member_is_refused(tmp_path: Path, tokenizer: Any) -> 
         args_of(tmp_path)
 
 
+@pytest.mark.parametrize("role", ["base", "tuned"])
+def test_a_model_that_sees_is_refused(tmp_path: Path, tokenizer: Any, role: str) -> None:
+    save_trio(tmp_path, tokenizer, {role: llama(tokenizer) for role in ROLES})
+    text = {"vocab_size": len(tokenizer), "hidden_size": 32, "num_hidden_layers": 2}
+    sight = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    Gemma3Config(text_config=text, vision_config=sight).save_pretrained(tmp_path / role)
+    with pytest.raises(EFTError, match=rf"{role}: .* reads more than text \(gemma3\)"):
+        args_of(tmp_path)
+
+
 def test_another_vocabulary_is_refused_before_anything_starts(
     tmp_path: Path, tokenizer: Any
 ) -> None:
@@ -123,7 +133,13 @@ def test_another_vocabulary_is_refused_before_anything_starts(
         ({"tuned": "nowhere/at-all"}, "tuned"),
         ({"mixture": Mixture(alpha={"helpfull": 1.0})}, "unknown tuned member"),
         ({"hf_overrides": {"eft": {}}}, "hf_overrides must be a mapping without"),
-        ({"enable_prompt_embeds": True}, "enable_prompt_embeds"),
+        ({"enable_prompt_embeds": True}, "enable_prompt_embeds=True cannot be obeyed"),
+        ({"enable_lora": True}, "a LoRA belongs to one member"),
+        ({"load_format": "runai_streamer"}, "it reads the large member only; use auto"),
+        ({"max_model_len": 0}, "max_model_len must be at least 1"),
+        ({"model": "somewhere"}, "the large member is base; leave it out"),
+        ({"runner": "pooling"}, "writes text and nothing else"),
+        ({"convert": "embed"}, "writes text and nothing else"),
         ({"tuned": None}, "this engine has only base, reference"),
         ({"draft_tokens": 0}, "draft_tokens must be at least 1"),
         ({"draft_tokens": 2, "speculative_config": {"method": "ngram"}}, "exclude each other"),

@@ -69,6 +69,15 @@ def test_a_filter_costs_nothing_once_its_request_is_gone() -> None:
     assert made.extras == frozenset()
 
 
+def test_before_any_request_memory_is_measured_with_every_filter_and_mask() -> None:
+    made = table()
+    masks = {(kind, role) for kind in ("min_ratio", "top_p") for role in ONE.available}
+    assert made.extras == {("amount", "tuned"), ("filter_top_p", ""), *masks}
+    made.write(0, None)
+    made.flush()
+    assert made.extras == frozenset()
+
+
 def test_who_says_nothing_takes_the_default() -> None:
     made = table()
     made.write(0, None)

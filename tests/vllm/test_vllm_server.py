@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -11,11 +10,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import openai
+import psutil
 import pytest
 
 from eft_integrations import Engine, Mixture, PerRow
@@ -58,22 +58,32 @@ def wait_until_it_answers(server: subprocess.Popen[bytes], url: str) -> None:
     raise AssertionError("the server did not come up")
 
 
+@contextmanager
+def started(log: Path, *flags: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """``eft serve-vllm`` that answers, and its address; whatever is left of it is killed."""
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [str(Path(sys.executable).parent / "eft"), "serve-vllm", *flags]
+    where = ["--served-model-name", "eft", "--port", url.rpartition(":")[2]]
+    with log.open("wb") as sink:
+        server = subprocess.Popen([*command, *where], stdout=sink, stderr=subprocess.STDOUT)
+    try:
+        wait_until_it_answers(server, url)
+        yield server, url
+    finally:
+        if server.poll() is None:  # its engine would outlive it
+            for child in psutil.Process(server.pid).children(recursive=True):
+                child.kill()
+        server.kill()
+        server.wait()
+
+
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[openai.OpenAI]:
-    port = free_port()
     log = tmp_path_factory.mktemp("server") / "log"
-    command = [str(Path(sys.executable).parent / "eft"), "serve-vllm", "--alpha", "1"]
-    flags = [*FLAGS, *TOOLS, "--served-model-name", "eft", "--port", str(port)]
-    with log.open("wb") as sink:
-        server = subprocess.Popen(
-            [*command, *flags], stdout=sink, stderr=subprocess.STDOUT, env=os.environ.copy()
-        )
-    try:
-        wait_until_it_answers(server, f"http://127.0.0.1:{port}")
-        yield openai.OpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
-    finally:
+    with started(log, "--alpha", "1", *FLAGS, *TOOLS) as (server, url):
+        yield openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0)
         server.terminate()
-        server.wait(60)
+        assert server.wait(60) == 0
 
 
 def said(client: openai.OpenAI, question: str, mixture: Mixture, **options: Any) -> Any:
@@ -147,15 +157,58 @@ def test_an_answer_keeps_to_its_schema(client: openai.OpenAI) -> None:
         ({"eft_alpha": 1.0, "eft_beta": 1.0}, "exclude each other"),
         ({"eft_weights": '{"bass": 1}'}, "did you mean 'base'"),
         ({"eft_alpha": {"tuned": 1.0}}, "eft_alpha"),
+        ({"eft_alpha": True}, "alpha must be a finite number, got True"),
+        ({"eft_mask": '{"self": 1}'}, "unknown keyword of Plausibility 'self'"),
     ],
 )
+@pytest.mark.parametrize("is_stream", [False, True])
 def test_bad_coefficients_are_a_400_and_the_server_goes_on(
-    client: openai.OpenAI, arguments: dict[str, Any], says: str
+    client: openai.OpenAI, arguments: dict[str, Any], says: str, is_stream: bool
 ) -> None:
     with pytest.raises(openai.BadRequestError, match=says):
         client.chat.completions.create(
             model="eft",
             messages=[{"role": "user", "content": "Hello"}],
             extra_body={"vllm_xargs": arguments},
+            stream=is_stream,
         )
     assert said(client, ASKED[0], Mixture(alpha=0.0), max_tokens=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"eft_alpha": 0.5}, "eft_alpha must be inside vllm_xargs"),
+        ({"use_beam_search": True, "vllm_xargs": {"eft_alpha": 0.5}}, "use_beam_search cannot"),
+    ],
+)
+def test_what_vllm_would_drop_is_a_400(
+    client: openai.OpenAI, body: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(openai.BadRequestError, match=says):
+        client.completions.create(model="eft", prompt="Hello", extra_body=body)
+
+
+def test_who_leaves_in_mid_stream_leaves_nothing_behind(client: openai.OpenAI) -> None:
+    loud = to_wire(Mixture(alpha=2.0, filter_top_p=0.5))
+    before = said(client, ASKED[2], Mixture(alpha=0.5)).choices[0].token_ids
+    for question in ASKED[:4]:
+        endless = {"vllm_xargs": loud, "ignore_eos": True}
+        with client.completions.create(
+            model="eft", prompt=question, max_tokens=3000, stream=True, extra_body=endless
+        ) as stream:
+            next(iter(stream))
+    end = time.monotonic() + 60
+    while num_running(client) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert num_running(client) == 0
+    assert said(client, ASKED[2], Mixture(alpha=0.5)).choices[0].token_ids == before
+
+
+def num_running(client: openai.OpenAI) -> float:
+    """Requests that vLLM runs or lets wait, by its own numbers."""
+    url = str(client.base_url).removesuffix("v1/") + "metrics"
+    with urllib.request.urlopen(url) as answer:
+        lines = answer.read().decode().splitlines()
+    counted = ("vllm:num_requests_running{", "vllm:num_requests_waiting{")
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(counted))
