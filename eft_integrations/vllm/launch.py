@@ -45,6 +45,8 @@ _READ = (
     "trust_remote_code",
 )
 
+_LOOPBACK = "127.0.0.1"
+
 logger = logging.getLogger("eft_integrations")
 
 Place = str | Path  # a folder or a hub id
@@ -148,6 +150,8 @@ def serve(
     speakers = Composite.of(ours["hf_overrides"]["eft"]).speakers
     doorkeeper = f"eft_integrations.vllm.doorkeeper.Doorkeeper_{speakers.as_name()}"
     parsed.middleware = [*parsed.middleware, doorkeeper]
+    parsed.host = parsed.host or _LOOPBACK  # vLLM's own default is every address
+    parsed.enable_prompt_tokens_details = True  # usage is told as by the local engine
     with _in_one_line():
         command.validate(parsed)
         command.cmd(parsed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import subprocess
@@ -139,6 +140,17 @@ def test_a_tool_that_must_be_called_is_called(client: openai.OpenAI, choice: Any
     (call,) = said(client, question, Mixture(alpha=1.0), **options).choices[0].message.tool_calls
     assert call.function.name == "get_weather"
     assert json.loads(call.function.arguments).keys() == {"city"}
+
+
+def test_no_other_address_of_the_machine_is_open(client: openai.OpenAI) -> None:
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.2", client.base_url.port)) == errno.ECONNREFUSED
+
+
+def test_usage_tells_what_was_cached(client: openai.OpenAI) -> None:
+    long = " ".join(ASKED)
+    _, usage = (said(client, long, Mixture(alpha=1.0), max_tokens=1).usage for _ in range(2))
+    assert 0 < usage.prompt_tokens_details.cached_tokens < usage.prompt_tokens
 
 
 def test_an_answer_keeps_to_its_schema(client: openai.OpenAI) -> None:
