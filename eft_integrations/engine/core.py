@@ -275,12 +275,17 @@ class Core:
             if not sequence.is_ended:
                 failure = StepFailed(
                     f"the step failed with {type(error).__name__}: {error}; "
-                    f"this request is lost, the engine goes on"
+                    f"this request is lost, the engine goes on{_remedy(error)}"
                 )
                 failure.__cause__ = error
                 self._finish(sequence, failure)
         # A consumer may keep the error; it must not keep the step's tensors with it.
         traceback.clear_frames(error.__traceback__)
+
+
+def _remedy(error: Exception) -> str:
+    is_full = isinstance(error, torch.OutOfMemoryError)
+    return "; lower kv_memory, max_slots or prefill_chunk" if is_full else ""
 
 
 def _feed(row: Row, role: str) -> Feed:

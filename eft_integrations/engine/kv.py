@@ -7,19 +7,27 @@ is never visible (the mask hides it), so that rewinding is arithmetic on lengths
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
 BLOCK = 128
+_Place = TypeVar("_Place")
 
 
 def blocks(length: int) -> int:
     """``length`` rounded up to whole blocks."""
     return -(-length // BLOCK) * BLOCK
+
+
+def fitting(per_token: Mapping[_Place, int], free: Mapping[_Place, int]) -> int:
+    """Bytes of all caches together, so that each place has room for its part of every token."""
+    whole = sum(per_token.values())
+    return min(free[place] * whole // part for place, part in per_token.items())
 
 
 @dataclass(frozen=True)
