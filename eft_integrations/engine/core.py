@@ -28,7 +28,7 @@ from eft_integrations.engine.sequence import Item, Sequence
 from eft_integrations.engine.speculate import Speculator
 from eft_integrations.errors import EFTError, StepFailed
 from eft_integrations.mixture import BASE
-from eft_integrations.rule import combine, log_probabilities, mixing_device
+from eft_integrations.rule import combine, log_probabilities, mixing_device, sent
 
 
 class Core:
@@ -161,7 +161,7 @@ class Core:
         ]
         # Between devices logits go as the model wrote them, at once, and without the cut ids.
         logits = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return log_probabilities(logits.to(device))
+        return log_probabilities(sent(logits, device))
 
     def _score(self, predicted: Predicted) -> None:
         """Take the log-probabilities of known continuations; retire those that are complete."""

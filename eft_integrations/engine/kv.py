@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from eft_integrations.rule import sent
+
 BLOCK = 128
 _Place = TypeVar("_Place")
 
@@ -71,7 +73,7 @@ class Pass:
     def on(self, device: torch.device) -> Pass:
         """The same pass with its indices on ``device``."""
         names = ("slots", "slot", "row", "column", "position")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        return replace(self, **{name: sent(getattr(self, name), device) for name in names})
 
 
 @dataclass(frozen=True, eq=False)

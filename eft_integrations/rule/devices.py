@@ -11,12 +11,12 @@ def mixing_device(device: torch.device) -> torch.device:
     return torch.device("cpu") if device.type == "mps" else device
 
 
-def sent(host: Tensor, device: torch.device) -> Tensor:
-    """``host``, a tensor of the CPU, on ``device``; the host does not wait for a GPU.
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """``values`` on ``device``; on their way to a GPU nothing waits for them.
 
-    A plain copy to a GPU waits until everything that was asked of it before is done.
+    A plain copy from the host waits until everything that was asked of the GPU before is done.
     """
-    if device.type == "cuda":  # GPU only: not run on a machine without one
+    if device.type == "cuda" and values.device.type == "cpu":  # GPU only: not run without one
         # torch keeps pinned memory until the copy is done, and then uses it again.
-        return host.pin_memory().to(device, non_blocking=True)
-    return host.to(device)
+        return values.pin_memory().to(device, non_blocking=True)
+    return values.to(device)

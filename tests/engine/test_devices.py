@@ -18,6 +18,7 @@ from eft_integrations.engine.core import Core
 from eft_integrations.engine.detokenize import Detokenizer
 from eft_integrations.engine.forward import ModelRunner
 from eft_integrations.engine.kv import fitting
+from eft_integrations.engine.placement import device_of, free_memory
 from eft_integrations.engine.sampling import drawn, drawn_without_reading
 from eft_integrations.engine.scripted import scripted_core
 from eft_integrations.engine.sequence import Sequence as Text
@@ -26,10 +27,12 @@ from eft_integrations.options import parse
 from eft_integrations.rule import gumbel
 from tests.conftest import ROLES
 from tests.engine.simulated import CPU, Devices, Event, Stream, put
+from tests.engine.test_architectures import ARCHITECTURES, make
 from tests.engine.test_distribution import LOGITS, mixed_sequence
 
 ONE = dict.fromkeys(ROLES, "cuda:0")
 TWO = {"base": "cuda:0", "tuned": "cuda:1", "reference": "cuda:1"}
+BESIDE = {"base": "cuda:0", "tuned": "cpu", "reference": "cpu"}
 PROMPTS = ("The capital of France is", "a", "Once upon a time there lived a king " * 3)
 
 
@@ -115,7 +118,7 @@ PLAIN: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("places", [ONE, TWO], ids=["one", "two"])
+@pytest.mark.parametrize("places", [ONE, TWO, BESIDE], ids=["one", "two", "beside"])
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_step_reads_once_and_waits_for_no_copy(
     name: str, places: dict[str, str], trio: Path, devices: Devices
@@ -137,6 +140,22 @@ def written(folder: Path, options: Sequence[dict[str, Any]]) -> list[list[int]]:
     while assembly.core.step():
         pass
     return ids(told)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_models_of_transformers_wait_for_nothing(
+    name: str, tmp_path: Path, tokenizer: Any, devices: Devices
+) -> None:
+    make(name, tmp_path, tokenizer)
+    assembly = assembled(tmp_path)
+    core = moved(assembly, ONE)
+    options = [{"speculation": "off", "max_tokens": 6}] * 3
+    told = started(assembly, core, options)
+    reads = steps(core, devices)
+    assert reads == [1] * len(reads)
+    assert devices.waits == []
+    assert ids(told) == written(tmp_path, options)
 
 
 def test_a_long_prompt_reads_nothing_until_it_predicts(trio: Path, devices: Devices) -> None:
@@ -275,6 +294,18 @@ def test_caches_fit_where_each_device_has_room_for_its_part() -> None:
     assert fitting({"cpu": 8}, {"cpu": 1000}) == 1000
     # 100 tokens on the first, of 90 bytes, leave room on the second, of 10.
     assert fitting({"cuda:0": 90, "cuda:1": 10}, {"cuda:0": 9000, "cuda:1": 5000}) == 10_000
+
+
+def test_a_device_tells_what_is_free_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    free = {torch.device("cuda:0"): 10, torch.device("cuda:1"): 20}
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free[device], 99))
+    assert [free_memory(device) for device in ("cuda:0", torch.device("cuda:1"))] == [10, 20]
+    assert free_memory("cpu") > 99
+
+
+def test_auto_is_cuda_where_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert [device_of(wanted) for wanted in (None, "auto", "cpu")] == ["cuda", "cuda", "cpu"]
 
 
 def test_out_of_memory_is_one_line_with_a_remedy() -> None:
