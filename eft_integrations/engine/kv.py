@@ -73,7 +73,8 @@ class Pass:
     def on(self, device: torch.device) -> Pass:
         """The same pass with its indices on ``device``."""
         names = ("slots", "slot", "row", "column", "position")
-        return replace(self, **{name: sent(getattr(self, name), device) for name in names})
+        moved: dict[str, Any] = {name: sent(getattr(self, name), device) for name in names}
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True, eq=False)
