@@ -16,6 +16,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "eft_integrations"
 FILES = sorted(PACKAGE.rglob("*.py"))
 MAX_FUNCTION, MAX_FILE = 60, 400
+GPU_ONLY = "# GPU only: not run"
 
 # One direction: faces → chat → engine → rule → data. A room may import those that it names.
 DATA = {
@@ -145,6 +146,21 @@ def test_torch_lives_where_the_plan_says() -> None:
     }
     for name in torchless:
         assert "torch" not in set(imports(PACKAGE / "engine" / name)), f"{name} must not know torch"
+
+
+@pytest.mark.parametrize("path", [f for f in FILES if room(f) in ("engine", "rule")], ids=named)
+def test_what_only_a_gpu_runs_is_marked(path: Path) -> None:
+    text = path.read_text()
+    marked = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.If) and GPU_ONLY in text.splitlines()[node.lineno - 1]
+        for line in range(node.lineno, (node.body[-1].end_lineno or 0) + 1)
+    }
+    for node in ast.walk(ast.parse(text)):
+        name = getattr(node, "attr", getattr(node, "value", None))
+        if name in ("cuda", "is_cuda") and isinstance(node, (ast.Attribute, ast.Constant)):
+            assert node.lineno in marked, f"{path}:{node.lineno} is for GPUs: mark it {GPU_ONLY!r}"
 
 
 @pytest.mark.parametrize(

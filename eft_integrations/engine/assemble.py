@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-import psutil
 import torch
 
 from eft_integrations.engine.config import EngineConfig
@@ -17,8 +17,9 @@ from eft_integrations.engine.constraint import Grammars
 from eft_integrations.engine.core import Core
 from eft_integrations.engine.encoder import Encoder
 from eft_integrations.engine.forward import ModelRunner
-from eft_integrations.engine.kv import BLOCK, Memory, blocks
+from eft_integrations.engine.kv import BLOCK, Memory, blocks, fitting
 from eft_integrations.engine.members import Member, load_members
+from eft_integrations.engine.placement import free_memory
 from eft_integrations.engine.prepare import Preparer
 from eft_integrations.engine.scheduler import Scheduler
 from eft_integrations.errors import InvalidRequest, LoadError
@@ -59,7 +60,7 @@ def assemble(config: EngineConfig) -> Assembly:
     for note in vocabulary.cut:
         logger.info("vocabulary: %s", note)
     context_len = _context_len(members, config.max_context)
-    kv_limit = config.kv_memory or _free_memory(members) // 2
+    kv_limit = config.kv_memory or _room(members) // 2
     per_token = sum(member.kv_bytes_per_token for member in members.values())
     memory = Memory.of(kv_limit, config.prefix_memory, per_token)
     if memory.max_cells < BLOCK:
@@ -152,9 +153,9 @@ def _context_len(members: Mapping[str, Member], limit: int | None) -> int:
     return min(known) if limit is None else limit
 
 
-def _free_memory(members: Mapping[str, Member]) -> int:
-    """Bytes that are free where the caches will lie."""
-    if any(member.device.type == "cuda" for member in members.values()):
-        # GPU only: not run on a machine without one
-        return int(torch.cuda.mem_get_info()[0])
-    return int(psutil.virtual_memory().available)
+def _room(members: Mapping[str, Member]) -> int:
+    """Bytes of caches for which there is memory where they will lie."""
+    per_token: Counter[torch.device] = Counter()
+    for member in members.values():
+        per_token.update(member.kv_bytes)
+    return fitting(per_token, {device: free_memory(device) for device in per_token})

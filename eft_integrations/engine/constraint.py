@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from eft_integrations.engine.closing import MAX_DETOURS, Closings, allowed
 from eft_integrations.errors import InvalidRequest
 from eft_integrations.request import Constraint
+from eft_integrations.rule import sent
 
 # No output whose shortest form is longer is closed.
 _LONGEST = 2048
@@ -111,7 +112,7 @@ class Grammar:
 
     def mask(self, device: torch.device) -> Tensor:
         """Bool [size]: the tokens that may come next."""
-        return allowed(self._matcher, self._home.size).to(device)
+        return sent(allowed(self._matcher, self._home.size), device)
 
     def advance(self, token_id: int, *, is_end: bool = False) -> None:
         """Consume a token that the mask allows; an end token leaves the grammar as it is."""

@@ -28,7 +28,7 @@ from eft_integrations.engine.sequence import Item, Sequence
 from eft_integrations.engine.speculate import Speculator
 from eft_integrations.errors import EFTError, StepFailed
 from eft_integrations.mixture import BASE
-from eft_integrations.rule import combine, log_probabilities
+from eft_integrations.rule import combine, log_probabilities, mixing_device, sent
 
 
 class Core:
@@ -133,10 +133,14 @@ class Core:
             return None
         counts = [rows[i].num_logits for i in chosen]
         starts = [sum(counts[:k]) for k in range(len(counts))]
+        heard = {role: by_row for role, by_row in logits.items() if by_row}
+        # Where the first role is: the base, if it has a say.
+        device = mixing_device(
+            next(one for by_row in heard.values() for one in by_row.values()).device
+        )
         members = {
-            role: self._aligned(by_row, dict(zip(chosen, counts, strict=True)))
-            for role, by_row in logits.items()
-            if by_row
+            role: self._aligned(by_row, dict(zip(chosen, counts, strict=True)), device)
+            for role, by_row in heard.items()
         }
         terms = [blend.terms for i in chosen for blend in rows[i].blends[: rows[i].num_logits]]
         return Predicted(
@@ -146,17 +150,18 @@ class Core:
             mixed=combine(members, terms),
         )
 
-    def _aligned(self, by_row: Mapping[int, Tensor], counts: Mapping[int, int]) -> Tensor:
-        """Log-probabilities [N, V] of one role; 0 for rows in which it has no say."""
-        first = next(iter(by_row.values()))
-        device = _mixing_device(first.device)
+    def _aligned(
+        self, by_row: Mapping[int, Tensor], counts: Mapping[int, int], device: torch.device
+    ) -> Tensor:
+        """Log-probabilities [N, V] of one role; of rows in which it has no say, any."""
+        like = next(iter(by_row.values()))
         parts = [
-            log_probabilities(by_row[i][:, : self.size].to(device))
-            if i in by_row
-            else torch.zeros(num, self.size, device=device)
+            by_row[i][:, : self.size] if i in by_row else like.new_zeros(num, self.size)
             for i, num in counts.items()
         ]
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        # Between devices logits go as the model wrote them, at once, and without the cut ids.
+        logits = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return log_probabilities(sent(logits, device))
 
     def _score(self, predicted: Predicted) -> None:
         """Take the log-probabilities of known continuations; retire those that are complete."""
@@ -165,6 +170,7 @@ class Core:
             if sequence.is_scoring:
                 with self._alone(sequence):
                     sequence.scored.extend(scored(predicted, sequence, span))
+                    self.passes.settle()
                     if len(sequence.scored) == len(sequence.request.continuation or ()):
                         self._finish(sequence, score_of(sequence))
 
@@ -190,7 +196,9 @@ class Core:
         for i in writing:
             with self._alone(predicted.rows[i].sequence):
                 picked[i] = self._pick(predicted, i, place)
-        for i, (token_id, logprob) in read(predicted, picked, place).items():
+        found = read(predicted, picked, place)
+        self.passes.settle()
+        for i, (token_id, logprob) in found.items():
             sequence = predicted.rows[i].sequence
             with self._alone(sequence):
                 if sequence.grammar is not None:
@@ -216,13 +224,14 @@ class Core:
         prompt = request.prompts[BASE]
         scores = adjust(log_probs, request.sampling, prompt, sequence.output)
         if sequence.grammar is not None:
-            allowed = sequence.grammar.mask(scores.device)
+            refused = ~sequence.grammar.mask(scores.device)
+            scores = scores.masked_fill(refused, -torch.inf)
             terms = predicted.rows[i].blends[place].terms
-            if terms.mask is not None and scores[allowed].max() == -torch.inf:
+            if terms.mask is not None and scores.max() == -torch.inf:
                 # The plausibility mask left nothing that the grammar allows: the grammar wins.
                 unmasked = without_plausibility(predicted, i, place)
                 scores = adjust(unmasked, request.sampling, prompt, sequence.output)
-            scores = scores.masked_fill(~allowed, -torch.inf)
+                scores = scores.masked_fill(refused, -torch.inf)
         return choose(scores, request.sampling, choice=request.choice, index=len(sequence.output))
 
     def _commit(self, sequence: Sequence, told: Chosen) -> None:
@@ -266,7 +275,7 @@ class Core:
             if not sequence.is_ended:
                 failure = StepFailed(
                     f"the step failed with {type(error).__name__}: {error}; "
-                    f"this request is lost, the engine goes on"
+                    f"this request is lost, the engine goes on{_remedy(error)}"
                 )
                 failure.__cause__ = error
                 self._finish(sequence, failure)
@@ -274,9 +283,9 @@ class Core:
         traceback.clear_frames(error.__traceback__)
 
 
-def _mixing_device(device: torch.device) -> torch.device:
-    """Where the rule runs: with the base, but not on MPS, which has no float64 for the noise."""
-    return torch.device("cpu") if device.type == "mps" else device
+def _remedy(error: Exception) -> str:
+    is_full = isinstance(error, torch.OutOfMemoryError)
+    return "; lower kv_memory, max_slots or prefill_chunk" if is_full else ""
 
 
 def _feed(row: Row, role: str) -> Feed:

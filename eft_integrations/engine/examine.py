@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -18,10 +19,11 @@ from eft_integrations.engine import findings as look
 from eft_integrations.engine.config import EngineConfig, MemberConfig
 from eft_integrations.engine.findings import Finding
 from eft_integrations.engine.forward import Feed, ModelRunner
-from eft_integrations.engine.kv import BLOCK, Memory
+from eft_integrations.engine.kv import BLOCK, Memory, fitting
 from eft_integrations.engine.members import Member, load_members, reference_of, sketch_member
 from eft_integrations.engine.placement import (
     device_of,
+    free_memory,
     identity,
     refuse_absent_device,
     refuse_wrong_path,
@@ -153,22 +155,22 @@ def _room(sketches: Mapping[str, Member], figures: Mapping[str, Figures]) -> lis
     found = look.placement(dtypes, devices)
     # Roles that share a model share its weights, and have a cache each.
     models = {identity(m.config.path): role for role, m in sketches.items()}
+    left, per_token = {}, Counter[str]()
     for device in dict.fromkeys(devices.values()):
-        needed = sum(figures[r].num_bytes for r in models.values() if devices[r] == device)
         if device != _DEVICE_MAP:
-            found.append(look.memory(device, needed, _free(device)))
-    room = _free(devices["base"]) - sum(figures[role].num_bytes for role in models.values())
+            needed = sum(figures[r].num_bytes for r in models.values() if devices[r] == device)
+            free = free_memory(device)
+            found.append(look.memory(device, needed, free))
+            left[device] = free - needed
+    for role, one in figures.items():
+        per_token[devices[role]] += one.kv_bytes_per_token
     contexts = [one.context_len for one in figures.values() if one.context_len]
+    # What accelerate puts where is not known before it does.
+    room = fitting(per_token, left) if left.keys() == per_token.keys() else 0
     if room > 0 and contexts:
-        per_token = sum(one.kv_bytes_per_token for one in figures.values())
-        found.append(look.cache(Memory.of(room // 2, None, per_token), min(contexts)))
+        memory = Memory.of(room // 2, None, sum(per_token.values()))
+        found.append(look.cache(memory, min(contexts)))
     return found
-
-
-def _free(device: str) -> int:
-    if device.startswith("cuda"):  # GPU only: not run on a machine without one
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available)
 
 
 def _twins(members: Mapping[str, Member], config: EngineConfig) -> list[Finding]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol
 
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from eft_integrations.engine.kv import Pass, SlotCache
 from eft_integrations.engine.members import Member
+from eft_integrations.engine.stopwatch import Stopwatch
+from eft_integrations.rule import sent
 
 # What a pass costs besides its columns, in columns: it reads all weights.
 _PASS_COST = 8
@@ -33,11 +35,14 @@ class Feed:
 
 @dataclass(frozen=True)
 class Fed:
-    """What came of one feed: logits [num_logits, V], its share of the pass's time, which pass."""
+    """What came of one feed: logits [num_logits, V], which pass, and what the pass took.
+
+    ``took`` is None until the device has come so far.
+    """
 
     logits: Tensor
-    seconds: float
     group: int
+    took: Callable[[], float | None]
 
 
 class Runner(Protocol):
@@ -73,29 +78,27 @@ class ModelRunner:
         """One or a few passes: feeds of like length share one, so that little is padding."""
         out: dict[int, Fed] = {}
         for number, group in enumerate(_groups(feeds, alone=self.member.has_alibi)):
-            started = time.perf_counter()
+            watch = Stopwatch(self.member.device)
             logits = self._forward([feeds[i] for i in group])
-            share = (time.perf_counter() - started) / len(group)
+            watch.stop()
             for row, i in enumerate(group):
                 last = logits[row, logits.shape[1] - feeds[i].num_logits :]
-                out[i] = Fed(last, share, number)
+                out[i] = Fed(last, number, watch.seconds)
         return [out[i] for i in range(len(feeds))]
 
     def _forward(self, feeds: Sequence[Feed]) -> Tensor:
         """Logits [R, K, V] of the last K columns, K the largest ``num_logits``."""
-        columns = max(len(feed.tokens) for feed in feeds)
-        ids, positions = _padded(feeds, columns)
-        current = _pass(feeds, columns).on(self.member.device)
+        ids, positions, current = _inputs(feeds, self.member.device)
         self.cache.begin(current)
         arguments: dict[str, Any] = {
-            "input_ids": ids.to(self.member.device),
-            "attention_mask": self._mask(positions.to(self.member.device), current),
+            "input_ids": ids,
+            "attention_mask": self._mask(positions, current),
             "past_key_values": self.cache,
             "use_cache": True,
             "logits_to_keep": max(1, *(feed.num_logits for feed in feeds)),
         }
         if self.member.takes_positions:
-            arguments["position_ids"] = positions.to(self.member.device)
+            arguments["position_ids"] = positions
         logits: Tensor = self.member.model(**arguments).logits
         return logits
 
@@ -140,32 +143,35 @@ def _groups(feeds: Sequence[Feed], *, alone: bool) -> list[list[int]]:
     return groups
 
 
-def _padded(feeds: Sequence[Feed], columns: int) -> tuple[Tensor, Tensor]:
-    """Token ids and positions [R, columns], padded at the front with 0."""
-    ids = [[0] * (columns - len(feed.tokens)) + list(feed.tokens) for feed in feeds]
-    positions = [
-        [0] * (columns - len(feed.tokens)) + list(range(feed.start, feed.end)) for feed in feeds
-    ]
-    return torch.tensor(ids), torch.tensor(positions)
+def _inputs(feeds: Sequence[Feed], device: torch.device) -> tuple[Tensor, Tensor, Pass]:
+    """Token ids and positions [R, Q], padded at the front with 0, and where they belong.
 
-
-def _pass(feeds: Sequence[Feed], columns: int) -> Pass:
+    All of it goes to the device as one tensor.
+    """
+    columns = max(len(feed.tokens) for feed in feeds)
+    padding = [[0] * (columns - len(feed.tokens)) for feed in feeds]
     slots = [feed.slot for feed in feeds]
     rows = [row for row, feed in enumerate(feeds) for _ in feed.tokens]
+    parts = (
+        [i for pad, feed in zip(padding, feeds, strict=True) for i in (*pad, *feed.tokens)],
+        [i for p, f in zip(padding, feeds, strict=True) for i in (*p, *range(f.start, f.end))],
+        slots,
+        [slots[row] for row in rows],
+        rows,
+        [c for pad in padding for c in range(len(pad), columns)],
+        [p for feed in feeds for p in range(feed.start, feed.end)],
+    )
+    table = sent(torch.tensor([*chain.from_iterable(parts)]), device)
+    ids, positions, *places = table.split_with_sizes([len(part) for part in parts])
     kv_len = max(feed.end for feed in feeds)
     are_neighbours = slots == list(range(slots[0], slots[0] + len(slots)))
-    return Pass(
-        slots=torch.tensor(slots),
-        slot=torch.tensor([slots[row] for row in rows]),
-        row=torch.tensor(rows),
-        column=torch.tensor(
-            [c for feed in feeds for c in range(columns - len(feed.tokens), columns)]
-        ),
-        position=torch.tensor([p for feed in feeds for p in range(feed.start, feed.end)]),
+    current = Pass(
+        **dict(zip(("slots", "slot", "row", "column", "position"), places, strict=True)),
         first=slots[0] if are_neighbours else None,
         kv_len=kv_len,
         query_offset=kv_len - columns,
     )
+    return ids.view(-1, columns), positions.view(-1, columns), current
 
 
 def _visible(positions: Tensor, kv_len: int, window: int | None) -> Tensor:

@@ -7,19 +7,29 @@ is never visible (the mask hides it), so that rewinding is arithmetic on lengths
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from eft_integrations.rule import sent
+
 BLOCK = 128
+_Place = TypeVar("_Place")
 
 
 def blocks(length: int) -> int:
     """``length`` rounded up to whole blocks."""
     return -(-length // BLOCK) * BLOCK
+
+
+def fitting(per_token: Mapping[_Place, int], free: Mapping[_Place, int]) -> int:
+    """Bytes of all caches together, so that each place has room for its part of every token."""
+    whole = sum(per_token.values())
+    return min(free[place] * whole // part for place, part in per_token.items())
 
 
 @dataclass(frozen=True)
@@ -61,11 +71,10 @@ class Pass:
     query_offset: int
 
     def on(self, device: torch.device) -> Pass:
-        """The same pass with its indices on ``device``; itself where they are there already."""
-        if self.row.device == device:
-            return self
+        """The same pass with its indices on ``device``."""
         names = ("slots", "slot", "row", "column", "position")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        moved: dict[str, Any] = {name: sent(getattr(self, name), device) for name in names}
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +98,7 @@ class SlotCache(Cache):
         self.num_slots = 0
         self.capacity = 0
         self.current: Pass | None = None
+        self._copies: dict[torch.device, Pass] = {}
 
     def reserve(self, num_slots: int, length: int) -> None:
         """Make room for ``num_slots`` rows of ``length`` positions; layers follow on next use.
@@ -103,6 +113,14 @@ class SlotCache(Cache):
 
     def begin(self, current: Pass) -> None:
         self.current = current
+        self._copies = {current.row.device: current}
+
+    def on(self, device: torch.device) -> Pass:
+        """The current pass where a layer lies; copied once a pass, not once a layer."""
+        assert self.current is not None, "SlotCache.begin comes before the forward pass"
+        if device not in self._copies:
+            self._copies[device] = self.current.on(device)
+        return self._copies[device]
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first ``length`` positions of one row over another row."""
@@ -122,6 +140,7 @@ class SlotCache(Cache):
         """Give all memory back."""
         self.num_slots = self.capacity = 0
         self.current = None
+        self._copies = {}
         for layer in self.slot_layers:
             layer.drop()
 
@@ -141,8 +160,7 @@ class SlotLayer(CacheLayerMixin):
         self, key_states: Tensor, value_states: Tensor, *_args: Any, **_kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Write [R, kv_heads, Q, head_dim] and return [R, kv_heads, kv_len, head_dim]."""
-        assert self.cache.current is not None, "SlotCache.begin comes before the forward pass"
-        current = self.cache.current.on(key_states.device)
+        current = self.cache.on(key_states.device)
         self.keys = self._written(self.keys, key_states, current)
         self.values = self._written(self.values, value_states, current)
         return self._read(self.keys, current), self._read(self.values, current)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -85,8 +86,11 @@ class Member:
     @cached_property
     def device(self) -> torch.device:
         """Where token ids go in."""
-        device: torch.device = self.model.get_input_embeddings().weight.device
-        return device
+        embeddings = self.model.get_input_embeddings()
+        device: torch.device = embeddings.weight.device
+        hook = getattr(embeddings, "_hf_hook", None)
+        # What a device map offloads holds no data itself: accelerate's hook knows where it runs.
+        return torch.device(hook.execution_device) if hook and device.type == "meta" else device
 
     @property
     def dtype(self) -> torch.dtype:
@@ -120,15 +124,22 @@ class Member:
             ids.update([found] if isinstance(found, int) else found or ())
         return frozenset(ids)
 
-    @cached_property
+    @property
     def kv_bytes_per_token(self) -> int:
-        """Measured: the keys and values that one token leaves in all layers."""
+        return sum(self.kv_bytes.values())
+
+    @cached_property
+    def kv_bytes(self) -> Mapping[torch.device, int]:
+        """Measured: the keys and values that one token leaves in all layers, by where they lie."""
         cache: Any = DynamicCache(config=self.model.config)
         with torch.inference_mode():
             self.model(
                 torch.zeros(1, 1, dtype=torch.long, device=self.device), past_key_values=cache
             )
-        return sum(_num_bytes(layer.keys) + _num_bytes(layer.values) for layer in cache.layers)
+        found: Counter[torch.device] = Counter()
+        for layer in cache.layers:
+            found[layer.keys.device] += _num_bytes(layer.keys) + _num_bytes(layer.values)
+        return found
 
 
 def _num_bytes(store: Tensor | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as Seq
 from itertools import groupby
 
@@ -23,6 +23,8 @@ class Passes:
         self.prefixes = Prefixes(prefix_bytes)
         self.paces = {role: Pace() for role in runners}
         self.totals = dict.fromkeys(runners, MemberStats())
+        # Passes whose time is not known yet: role, rows, what they took.
+        self._due: list[tuple[str, Seq[tuple[Sequence, Feed]], Callable[[], float | None]]] = []
 
     def run(
         self, role: str, rows: Seq[tuple[Sequence, Feed]], running: Seq[Sequence]
@@ -36,22 +38,33 @@ class Passes:
         fed = runner.run([feed for _, feed in rows])
         order = sorted(range(len(fed)), key=lambda i: fed[i].group)
         for _, group in groupby(order, key=lambda i: fed[i].group):
-            self._note(role, [(rows[i], fed[i].seconds) for i in group])
+            indices = [*group]
+            self._due.append((role, [rows[i] for i in indices], fed[indices[0]].took))
+        self.settle()
         return [one.logits for one in fed]
+
+    def settle(self) -> None:
+        """Note what passes took, as far as their devices have come; all, once a step was read."""
+        due, self._due = self._due, []
+        for role, rows, took in due:
+            seconds = took()
+            if seconds is None:
+                self._due.append((role, rows, took))
+            else:
+                self._note(role, rows, seconds)
 
     def _reserve(self, role: str, length: int, running: Seq[Sequence]) -> None:
         """Room for ``length`` positions beside what the running ones hold."""
         held = max(sequence.computed[role] for sequence in running)
         self.runners[role].reserve(len(running), max(held, length))
 
-    def _note(self, role: str, pass_of: Seq[tuple[tuple[Sequence, Feed], float]]) -> None:
-        """One pass of some rows, each with its share of the time."""
-        seconds = sum(share for _, share in pass_of)
-        width = max(len(feed.tokens) for (_, feed), _ in pass_of)
-        self.paces[role].note(width * len(pass_of), seconds)
+    def _note(self, role: str, rows: Seq[tuple[Sequence, Feed]], seconds: float) -> None:
+        """One pass of some rows, which share its time."""
+        width = max(len(feed.tokens) for _, feed in rows)
+        self.paces[role].note(width * len(rows), seconds)
         self._add(role, MemberStats(passes=1, seconds=seconds))
-        for (sequence, _), share in pass_of:
-            sequence.charge(role, MemberStats(passes=1, seconds=share))
+        for sequence, _ in rows:
+            sequence.charge(role, MemberStats(passes=1, seconds=seconds / len(rows)))
 
     def credit(self, sequence: Sequence, drafter: str, drafted: int, accepted: int) -> None:
         """So many tokens of a draft were kept."""
@@ -114,6 +127,7 @@ class Passes:
 
     def clear(self) -> None:
         """Give all memory back."""
+        self._due.clear()
         self.prefixes.clear()
         for runner in self.runners.values():
             runner.clear()

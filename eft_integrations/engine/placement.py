@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
+import psutil
 import torch
 from huggingface_hub import constants as hub
 
@@ -34,6 +35,14 @@ def device_of(wanted: str | None) -> str:
     if torch.cuda.is_available():  # GPU only: not run on a machine without one
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def free_memory(device: str | torch.device) -> int:
+    """Bytes that are free on a device."""
+    where = torch.device(device)
+    if where.type == "cuda":  # GPU only: not run on a machine without one
+        return int(torch.cuda.mem_get_info(where)[0])
+    return int(psutil.virtual_memory().available)
 
 
 def default_dtype(device: str, capabilities: Mapping[str, Any] | None = None) -> str:

@@ -14,7 +14,7 @@ from eft_integrations.engine.commit import Chosen
 from eft_integrations.engine.scheduler import Row
 from eft_integrations.engine.sequence import Sequence
 from eft_integrations.request import Score
-from eft_integrations.rule import Mixed, combine, contributions
+from eft_integrations.rule import Mixed, combine, contributions, sent
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def read(
     if not picked:
         return {}
     ids = torch.stack(list(picked.values()))
-    positions = torch.tensor([predicted.spans[i].start + place for i in picked], device=ids.device)
+    positions = sent(torch.tensor([predicted.spans[i].start + place for i in picked]), ids.device)
     logprobs = predicted.mixed.log_probs[positions, ids]
     pairs = torch.stack([ids.double(), logprobs.double()], dim=-1).tolist()
     return {i: (int(id_), value) for i, (id_, value) in zip(picked, pairs, strict=True)}
@@ -49,7 +49,8 @@ def told(predicted: Predicted, i: int, place: int, token_id: int, logprob: float
     top = None
     if request.sampling.top_logprobs:
         values, ids = log_probs.topk(min(request.sampling.top_logprobs, len(log_probs)))
-        top = dict(zip(ids.tolist(), values.tolist(), strict=True))
+        pairs = torch.stack([ids.double(), values.double()], dim=-1).tolist()
+        top = {int(id_): value for id_, value in pairs}
     parts = None
     if request.contributions:
         parts = contributions(predicted.members, blend.terms, predicted.mixed, position, token_id)
@@ -86,19 +87,19 @@ class Scored:
 
 
 def scored(predicted: Predicted, sequence: Sequence, span: slice) -> list[Scored]:
-    """The next positions of the continuation, in ``span`` of the mixed rows."""
+    """The next positions of the continuation, in ``span`` of the mixed rows: one transfer."""
     log_probs = predicted.mixed.log_probs[span]
     first = len(sequence.scored)
     known = (sequence.request.continuation or ())[first : first + len(log_probs)]
-    ids = torch.tensor(known, device=log_probs.device)[:, None]
-    taken = [_known(value) for value in log_probs.gather(1, ids)[:, 0].tolist()]
-    by_member = {
-        role: rows[span].gather(1, ids)[:, 0].tolist() for role, rows in predicted.members.items()
-    }
-    greedy = log_probs.argmax(-1).tolist()
+    ids = sent(torch.tensor(known), log_probs.device)[:, None]
+    members = predicted.members
+    taken = [
+        rows.gather(1, ids)[:, 0] for rows in (log_probs, *(m[span] for m in members.values()))
+    ]
+    table = torch.stack([log_probs.argmax(-1).double(), *(one.double() for one in taken)], dim=-1)
     return [
-        Scored(taken[k], {role: values[k] for role, values in by_member.items()}, greedy[k])
-        for k in range(len(known))
+        Scored(_known(logprob), dict(zip(members, by_member, strict=True)), int(greedy))
+        for greedy, logprob, *by_member in table.tolist()
     ]
 
 

@@ -34,7 +34,7 @@ class ScriptedRunner:
         self.rows: dict[int, list[int]] = {}
 
     def run(self, feeds: Sequence[Feed]) -> list[Fed]:
-        return [Fed(self._logits(feed), 0.0, 0) for feed in feeds]
+        return [Fed(self._logits(feed), 0, lambda: 0.0) for feed in feeds]
 
     def _logits(self, feed: Feed) -> Tensor:
         row = [*self.rows.get(feed.slot, [])[: feed.start], *feed.tokens]

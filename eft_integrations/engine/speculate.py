@@ -29,7 +29,7 @@ from eft_integrations.engine.scheduler import Row
 from eft_integrations.engine.sequence import Draft, Sequence
 from eft_integrations.mixture import BASE
 from eft_integrations.request import MAX_DRAFT
-from eft_integrations.rule import log_probabilities
+from eft_integrations.rule import log_probabilities, mixing_device
 
 # The free drafters: an earlier place of the text, and a grammar that leaves no choice.
 LOOKUP, GRAMMAR = "lookup", "grammar"
@@ -277,7 +277,7 @@ class _Pen:
         self.may_go_on = False
         self.logits.append(logits)
         request, output = self.row.sequence.request, [*self.row.sequence.output, *self.tokens]
-        log_probs = log_probabilities(logits[:size])
+        log_probs = log_probabilities(logits[:size].to(mixing_device(logits.device)))
         scores = adjust(log_probs, request.sampling, request.prompts[BASE], output)
         if self.grammar is not None:
             scores = scores.masked_fill(~self.grammar.mask(scores.device), -torch.inf)

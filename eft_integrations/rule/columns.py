@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import EllipsisType
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from eft_integrations.mixture import Plausibility, Roles, Terms
+from eft_integrations.rule.devices import sent
 
 Rows = EllipsisType | Tensor  # which rows of a batch; ... for all
 
@@ -60,8 +62,9 @@ def columns_of(terms: Sequence[Terms], members: Mapping[str, Tensor]) -> Columns
     weights = {role: [row.coefficients.get(role, 0.0) for row in terms] for role in members}
     filters = sorted({(f.tuned, f.reference) for row in terms for f in row.filters})
     masks = sorted({(row.mask.role, _kind(row.mask)) for row in terms if row.mask})
+    heard = {role: column for role, column in weights.items() if any(column)}
     return Columns(
-        weights={role: like.new_tensor(column) for role, column in weights.items() if any(column)},
+        weights=dict(zip(heard, _sent([*heard.values()], like).unbind(), strict=True)),
         filters=[_filter(terms, tuned, reference, like) for tuned, reference in filters],
         masks=[_mask(terms, role, kind, like) for role, kind in masks],
     )
@@ -72,9 +75,9 @@ def _filter(terms: Sequence[Terms], tuned: str, reference: str, like: Tensor) ->
     return Filter(
         tuned=tuned,
         reference=reference,
-        amount=like.new_tensor(list(having.values())),
-        top_p=like.new_tensor([terms[i].filter_top_p for i in having]),
-        rows=torch.tensor(list(having), device=like.device),
+        amount=_sent(list(having.values()), like),
+        top_p=_sent([terms[i].filter_top_p for i in having], like),
+        rows=sent(torch.tensor(list(having)), like.device),
     )
 
 
@@ -87,9 +90,13 @@ def _mask(terms: Sequence[Terms], role: str, kind: str, like: Tensor) -> Mask:
     return Mask(
         role=role,
         kind=kind,
-        limit=like.new_tensor(list(having.values())),
-        rows=torch.tensor(list(having), device=like.device),
+        limit=_sent(list(having.values()), like),
+        rows=sent(torch.tensor(list(having)), like.device),
     )
+
+
+def _sent(numbers: Sequence[Any], like: Tensor) -> Tensor:
+    return sent(torch.tensor(numbers, dtype=like.dtype), like.device)
 
 
 def _kind(mask: Plausibility) -> str:

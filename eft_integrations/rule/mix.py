@@ -71,18 +71,28 @@ def contributions(
 
     A token that the plausibility mask forbids, which only a grammar can enforce, has ``mask`` too.
     """
+    told = _told(members, mixed, row, token)
     weights = dict(terms.coefficients)
     for term in terms.filters:
-        if mixed.outside[term.tuned][row, token]:
+        if told["outside", term.tuned]:
             weights[term.reference] += term.amount
             weights[BASE] -= term.amount
-    parts = {
-        role: c * float(members[role][row, token]) if c else 0.0 for role, c in weights.items()
-    }
-    parts["normaliser"] = float(mixed.normaliser[row])
-    if mixed.log_probs[row, token] == -torch.inf:
+    parts = {role: c * told["member", role] if c else 0.0 for role, c in weights.items()}
+    parts["normaliser"] = told["mixed", "normaliser"]
+    if told["mixed", "log_prob"] == -torch.inf:
         parts["mask"] = -torch.inf
     return parts
+
+
+def _told(
+    members: Mapping[str, Tensor], mixed: Mixed, row: int, token: int
+) -> dict[tuple[str, str], float]:
+    """What all tensors say of one token of a row: one transfer."""
+    found = {("member", role): one[row, token] for role, one in members.items()}
+    found |= {("outside", role): one[row, token].float() for role, one in mixed.outside.items()}
+    found["mixed", "normaliser"] = mixed.normaliser[row]
+    found["mixed", "log_prob"] = mixed.log_probs[row, token]
+    return dict(zip(found, torch.stack([*found.values()]).tolist(), strict=True))
 
 
 def _weighted_sum(members: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> Tensor:

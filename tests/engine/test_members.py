@@ -139,6 +139,15 @@ def test_placement_by_a_device_map_gives_the_same_text(trio: Path, engine: Engin
         )
 
 
+def test_a_member_whose_embeddings_are_offloaded_gives_the_same_text(
+    trio: Path, engine: Engine
+) -> None:
+    offloaded = MemberConfig(path=trio / "base", device_map={"model": "disk", "lm_head": "cpu"})
+    with open_trio(trio, base=offloaded) as opened:
+        wanted = engine.generate("The capital of France is", max_tokens=4).token_ids
+        assert opened.generate("The capital of France is", max_tokens=4).token_ids == wanted
+
+
 def test_a_home_folder_is_found(trio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(trio))
     with open_trio(trio, base="~/base") as engine:
