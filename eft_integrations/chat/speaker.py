@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 from eft_integrations.chat.conversation import ChatRequest
@@ -32,12 +31,7 @@ class Told(Protocol):
     """An answer as it is told: for ``with``, and then ``for`` or :meth:`whole`."""
 
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Answer: ...
     def close(self) -> None:
@@ -51,12 +45,7 @@ class AsyncTold(Protocol):
     """The twin of :class:`Told`."""
 
     async def __aenter__(self) -> Self: ...
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    async def __aexit__(self, *_: object) -> None: ...
     def __aiter__(self) -> Self: ...
     async def __anext__(self) -> Answer: ...
     def close(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 from eft_integrations.chat.events import ChatEvent
@@ -114,12 +113,7 @@ class ServerTold:
                 self._chunks = self._ready.sent_by(self._ready.server.clients.of_threads())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __iter__(self) -> Self:
@@ -180,12 +174,7 @@ class AsyncServerTold:
                 self._chunks = await self._ready.sent_by(mine.client)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.close()
         if self._chunks is not None:
             await self._chunks.close()
