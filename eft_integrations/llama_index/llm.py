@@ -44,7 +44,7 @@ from eft_integrations.llama_index.overriding import overrides_of, overriding
 from eft_integrations.llama_index.responses import completion
 from eft_integrations.llama_index.streams import acompleted, astreamed, completed, streamed
 from eft_integrations.llama_index.structured import Form
-from eft_integrations.llama_index.tools import is_answer_form
+from eft_integrations.llama_index.tools import is_answer_form, whole
 from eft_integrations.options import parse
 from eft_integrations.remote.fields import ServedFields
 
@@ -258,11 +258,15 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
 
     def predict_and_call(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         """As core's, with a call required unless ``error_on_no_tool_call`` is False."""
-        return super().predict_and_call(tools, *args, **_with_requirement(kwargs))
+        return super().predict_and_call(
+            [whole(tool) for tool in tools], *args, **_with_requirement(kwargs)
+        )
 
     async def apredict_and_call(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         """The twin of :meth:`predict_and_call`."""
-        return await super().apredict_and_call(tools, *args, **_with_requirement(kwargs))
+        return await super().apredict_and_call(
+            [whole(tool) for tool in tools], *args, **_with_requirement(kwargs)
+        )
 
     # Objects. Other modes than the default one are core's own programs.
 

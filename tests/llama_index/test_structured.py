@@ -47,6 +47,13 @@ class Holder(BaseModel, Generic[T]):
     item: T
 
 
+class Tree(BaseModel):
+    """A tree."""
+
+    is_leaf: bool
+    children: list[Tree] = []
+
+
 class Numbers(RootModel[list[Literal[1, 2]]]):
     """Numbers."""
 
@@ -103,6 +110,11 @@ WAYS: dict[str, Any] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_gives_an_object_within_max_tokens(writer: EFTLLM, way: str, kind: Any) -> None:
     assert isinstance(WAYS[way](writer, kind), kind)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_object_may_hold_its_own_kind(writer: EFTLLM, way: str) -> None:
+    assert isinstance(WAYS[way](writer, Tree), Tree)
 
 
 @pytest.mark.parametrize("mode", [PydanticProgramMode.FUNCTION, PydanticProgramMode.LLM])
