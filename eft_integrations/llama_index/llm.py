@@ -142,15 +142,18 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
         """Token ids of a text, as the members read it."""
         return self.speaker.encode(text)
 
-    def configure_settings(self) -> None:
+    def configure_settings(self, *output_classes: type[BaseModel]) -> None:
         """Make it the model of LlamaIndex's ``Settings``, and count all budgets in its tokens.
 
-        Loads the members, since prompts leave room for what their chat template adds.
+        Loads the members, since prompts leave room for what their chat template adds, and for the
+        schemas of ``output_classes``: those that query engines get as ``output_cls``.
         """
         Settings.llm = self
         Settings.tokenizer = self.tokenize
         frame = [{"role": role, "content": ""} for role in ("system", "user")]
-        added = self.speaker.num_tokens(ChatRequest(messages=frame))
+        forms = [None, *(kind.model_json_schema() for kind in output_classes)]
+        asks = (ChatRequest(messages=frame, response_format=form) for form in forms)
+        added = max(map(self.speaker.num_tokens, asks))
         Settings.prompt_helper = PromptHelper(
             context_window=self.metadata.context_window - added,
             num_output=self.metadata.num_output,
