@@ -177,7 +177,8 @@ def test_prompts_that_are_filled_up_leave_room_for_a_schema(
 
     def ask() -> Any:
         options: Any = {"response_mode": mode, "output_cls": Thing, "use_async": is_async}
-        return index.as_query_engine(llm=llm, **options).query("Which?").response
+        response: Any = index.as_query_engine(llm=llm, **options).query("Which?")
+        return response.response
 
     llm.configure_settings()
     with pytest.raises(ContextOverflow, match=r"configure_settings\(Thing\) leaves room"):
