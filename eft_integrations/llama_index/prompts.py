@@ -15,6 +15,7 @@ from llama_index.core.output_parsers.pydantic import PYDANTIC_FORMAT_TMPL
 from llama_index.core.output_parsers.selection import FORMAT_STR
 from llama_index.core.question_gen.prompts import PREFIX
 from llama_index.core.question_gen.types import SubQuestionList
+from llama_index.core.selectors.prompts import DEFAULT_SINGLE_SELECT_PROMPT_TMPL
 
 Turn = Mapping[str, Any]
 
@@ -23,6 +24,7 @@ _REACT = REACT_CHAT_SYSTEM_HEADER.rpartition("}")[2].strip()
 _OBSERVATION = "Observation:"
 _BEFORE_SCHEMA, _, _BEHIND_SCHEMA = PYDANTIC_FORMAT_TMPL.strip().partition("{schema}")
 _SELECTION = FORMAT_STR.strip()
+_SINGLE = DEFAULT_SINGLE_SELECT_PROMPT_TMPL.partition("{context_list}")[2].partition("{")[0]
 _TOOLS = "<Tools>\n```json\n"
 
 Told = tuple[str, Mapping[str, Any]]
@@ -73,7 +75,8 @@ def _of_selection(text: str) -> Told | None:
         if found:
             parts = {"choice": {"type": "integer", "minimum": 1}, "reason": {"type": "string"}}
             choice = {"type": "object", "properties": parts, "required": list(parts)}
-            schema = {"type": "array", "items": choice, "minItems": 1}
+            most = {"maxItems": 1} if _SINGLE in before else {}
+            schema = {"type": "array", "items": choice, "minItems": 1, **most}
             return f"{before.rstrip()}{behind}".strip(), schema
     return None
 
