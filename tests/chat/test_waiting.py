@@ -46,7 +46,7 @@ class Gated:
         return True
 
     async def taken(self, num_waiting: int) -> None:
-        async with asyncio.timeout(300):
+        async with asyncio.timeout(60):
             while not self.is_taken(num_waiting):
                 await asyncio.sleep(POLL)
 
