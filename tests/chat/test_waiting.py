@@ -96,8 +96,10 @@ def test_calls_of_threads_wait_too(gated: Gated) -> None:
     with ThreadPoolExecutor(20) as pool:
         calls = [pool.submit(llm.complete, "Hello") for _ in range(10)]
         calls += [pool.submit(chat.invoke, "Hello", max_tokens=1) for _ in range(10)]
-        asyncio.run(gated.taken(19))
-        gated.gate.set()
+        try:
+            asyncio.run(gated.taken(19))
+        finally:
+            gated.gate.set()  # or the pool would wait for ever
         assert all(call.result() for call in calls)
 
 
