@@ -109,19 +109,21 @@ class EngineReady:
 
     def answers(self) -> list[Answer]:
         """Every choice, whole."""
-        return self._choices(self.engine.generate(self._prompts, **self.options))
+        (generation,) = self.engine.generate([self._prompts], **self.options)
+        return self._choices(generation)
 
     async def aanswers(self) -> list[Answer]:
         """The twin of :meth:`answers`."""
-        return self._choices(await self.engine.agenerate(self._prompts, **self.options))
+        (generation,) = await self.engine.agenerate([self._prompts], **self.options)
+        return self._choices(generation)
 
     def stream(self) -> EngineTold:
         """The answer as it is written."""
-        return EngineTold(self, self.engine.stream(self._prompts, **self.options))
+        return EngineTold(self, self.engine.stream(self._prompts, waits=True, **self.options))
 
     def astream(self) -> AsyncEngineTold:
         """The twin of :meth:`stream`."""
-        return AsyncEngineTold(self, self.engine.astream(self._prompts, **self.options))
+        return AsyncEngineTold(self, self.engine.astream(self._prompts, waits=True, **self.options))
 
     def answer(self, generation: Generation) -> Answer:
         """A finished generation as events."""

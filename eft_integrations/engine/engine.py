@@ -155,13 +155,17 @@ class Engine:
         results = (await self._agather(rows, is_single=is_single)).generations()
         return results[0] if is_single else results
 
-    def stream(self, prompt: Prompt, **options: Unpack[GenerateOptions]) -> Stream:
-        """Submit at once, and return the answer as it is written."""
-        return Stream(self, self._starter(prompt, options))
+    def stream(
+        self, prompt: Prompt, *, waits: bool = False, **options: Unpack[GenerateOptions]
+    ) -> Stream:
+        """Submit at once; the answer as it is written. ``waits``: for room, as a batch does."""
+        return Stream(self, self._starter(prompt, options, waits=waits))
 
-    def astream(self, prompt: Prompt, **options: Unpack[GenerateOptions]) -> AsyncStream:
+    def astream(
+        self, prompt: Prompt, *, waits: bool = False, **options: Unpack[GenerateOptions]
+    ) -> AsyncStream:
         """The twin of :meth:`stream`, for ``async with`` and then ``async for``."""
-        return AsyncStream(self, partial(self._starter, prompt, options))
+        return AsyncStream(self, partial(self._starter, prompt, options, waits=waits))
 
     @overload
     def score(
@@ -307,7 +311,7 @@ class Engine:
         return [[self._prepare.scoring(prompt, continuation, parse(mixture, SCORE_KEYS))]]
 
     def _starter(
-        self, prompt: Any, options: Mapping[str, object]
+        self, prompt: Any, options: Mapping[str, object], *, waits: bool
     ) -> Callable[[Callable[[Item], None]], Sequence]:
         """Everything that may be refused is checked here; the result submits."""
         if is_batch(prompt):
@@ -321,7 +325,7 @@ class Engine:
 
         def start(sink: Callable[[Item], None]) -> Sequence:
             sequence = self._sequence(requests[0], grammar, sink)
-            self._worker.submit(sequence)
+            self._submit([sequence], waits=waits)
             return sequence
 
         return start
@@ -341,17 +345,17 @@ class Engine:
             ]
         )
 
-    def _submit(self, gathering: Gathering, *, is_single: bool) -> None:
-        """A single request is refused by a full queue; a batch, and choices, wait for room."""
-        if is_single and len(gathering.sequences) == 1:
-            self._worker.submit(gathering.sequences[0])
+    def _submit(self, sequences: Seq[Sequence], *, waits: bool) -> None:
+        """A full queue refuses a request that does not wait for room; choices always wait."""
+        if waits or len(sequences) > 1:
+            self._worker.submit_batch(sequences)
         else:
-            self._worker.submit_batch(gathering.sequences)
+            self._worker.submit(sequences[0])
 
     def _gather(self, rows: Seq[Seq[Request]], *, is_single: bool) -> Gathering:
         letters: queue.SimpleQueue[tuple[int, Item]] = queue.SimpleQueue()
         gathering = self._gathering(rows, letters.put)
-        self._submit(gathering, is_single=is_single)
+        self._submit(gathering.sequences, waits=not is_single)
         try:
             while not gathering.is_done:
                 gathering.take(*letters.get())
@@ -363,7 +367,7 @@ class Engine:
         letters: asyncio.Queue[tuple[int, Item]] = asyncio.Queue()
         post = Mailbox(letters).post
         gathering = await asyncio.to_thread(self._gathering, rows, post)
-        self._submit(gathering, is_single=is_single)
+        self._submit(gathering.sequences, waits=not is_single)
         try:
             while not gathering.is_done:
                 gathering.take(*(await letters.get()))

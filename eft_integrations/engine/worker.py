@@ -57,7 +57,7 @@ class Worker:
         self._core = core
         self._max_queue = max_queue
         self._inbox: deque[Sequence] = deque()
-        self._backlog: deque[Sequence] = deque()  # rows of batches, which wait for room
+        self._backlog: deque[Sequence] = deque()  # batches and faces' calls, which wait for room
         self._wake = threading.Condition()
         self._is_closing = False
         self._pid = os.getpid()
@@ -71,7 +71,7 @@ class Worker:
                 raise Overloaded(
                     f"the queue is full: {self._num_queued} requests run or wait, the limit is "
                     f"{self._limit} (max_slots + max_queue); try again later, send a batch, which "
-                    f"waits, or raise max_queue"
+                    f"waits, as stream(waits=True) does, or raise max_queue"
                 )
             sequence.start_clock(time.monotonic())
             self._inbox.append(sequence)

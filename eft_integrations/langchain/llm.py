@@ -13,12 +13,12 @@ from langchain_core.language_models.llms import BaseLLM
 from langchain_core.outputs import Generation as TextGeneration
 from langchain_core.outputs import GenerationChunk, LLMResult
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import get_config_list
 from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from eft_integrations.chat.events import Finish, TextDelta, TokenDetail, end_of_answer
 from eft_integrations.chat.options import OPTIONS, call_options, joined_stops
 from eft_integrations.chat.speaker import Answer, Ready, Speaker
+from eft_integrations.langchain.batching import wide
 from eft_integrations.langchain.chunks import PROVIDER
 from eft_integrations.langchain.fields import EFTFields
 from eft_integrations.langchain.options import (
@@ -176,12 +176,10 @@ class EFTLLM(EFTFields, BaseLLM):
         **kwargs: Any,
     ) -> list[str]:
         """All texts as one engine batch, also where each row has a config of its own."""
-        configs = get_config_list(config, len(inputs)) if inputs else []
+        configs = wide(config, len(inputs), self.most_at_once) if inputs else []
         if not any(map(_has_own, configs)):
             return super().batch(inputs, config, **kwargs)
-        width = configs[0].get("max_concurrency") or len(inputs)
-        wide: list[RunnableConfig] = [{**each, "max_concurrency": width} for each in configs]
-        return Runnable.batch(self, inputs, wide, **kwargs)
+        return Runnable.batch(self, inputs, configs, **kwargs)
 
     async def abatch(
         self,
@@ -190,7 +188,7 @@ class EFTLLM(EFTFields, BaseLLM):
         **kwargs: Any,
     ) -> list[str]:
         """The twin of :meth:`batch`."""
-        configs = get_config_list(config, len(inputs)) if inputs else []
+        configs = wide(config, len(inputs), self.most_at_once) if inputs else []
         if not any(map(_has_own, configs)):
             return await super().abatch(inputs, config, **kwargs)
         return await Runnable.abatch(self, inputs, configs, **kwargs)

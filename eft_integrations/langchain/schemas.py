@@ -48,7 +48,10 @@ def _converted(
     try:
         return dict(convert(given, strict=strict))
     except Exception as error:  # whatever its type or its docstring lacks
-        raise InvalidRequest(f"{given!r} has no JSON schema: {error}") from error
+        raise InvalidRequest(
+            f"LangChain makes no JSON schema of {given!r}: {error}; give a pydantic class, whose "
+            f"fields may have defaults, or a JSON schema"
+        ) from error
 
 
 def _whole(given: Any) -> dict[str, Any] | None:

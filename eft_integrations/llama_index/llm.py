@@ -44,7 +44,7 @@ from eft_integrations.llama_index.overriding import overrides_of, overriding
 from eft_integrations.llama_index.responses import completion
 from eft_integrations.llama_index.streams import acompleted, astreamed, completed, streamed
 from eft_integrations.llama_index.structured import Form
-from eft_integrations.llama_index.tools import is_answer_form
+from eft_integrations.llama_index.tools import is_answer_form, whole
 from eft_integrations.options import parse
 from eft_integrations.remote.fields import ServedFields
 
@@ -142,15 +142,18 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
         """Token ids of a text, as the members read it."""
         return self.speaker.encode(text)
 
-    def configure_settings(self) -> None:
+    def configure_settings(self, *output_classes: type[BaseModel]) -> None:
         """Make it the model of LlamaIndex's ``Settings``, and count all budgets in its tokens.
 
-        Loads the members, since prompts leave room for what their chat template adds.
+        Loads the members, since prompts leave room for what their chat template adds, and for the
+        schemas of ``output_classes``: those that query engines get as ``output_cls``.
         """
         Settings.llm = self
         Settings.tokenizer = self.tokenize
         frame = [{"role": role, "content": ""} for role in ("system", "user")]
-        added = self.speaker.num_tokens(ChatRequest(messages=frame))
+        forms = [None, *(kind.model_json_schema() for kind in output_classes)]
+        asks = (ChatRequest(messages=frame, response_format=form) for form in forms)
+        added = max(map(self.speaker.num_tokens, asks))
         Settings.prompt_helper = PromptHelper(
             context_window=self.metadata.context_window - added,
             num_output=self.metadata.num_output,
@@ -258,11 +261,15 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
 
     def predict_and_call(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         """As core's, with a call required unless ``error_on_no_tool_call`` is False."""
-        return super().predict_and_call(tools, *args, **_with_requirement(kwargs))
+        return super().predict_and_call(
+            [whole(tool) for tool in tools], *args, **_with_requirement(kwargs)
+        )
 
     async def apredict_and_call(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         """The twin of :meth:`predict_and_call`."""
-        return await super().apredict_and_call(tools, *args, **_with_requirement(kwargs))
+        return await super().apredict_and_call(
+            [whole(tool) for tool in tools], *args, **_with_requirement(kwargs)
+        )
 
     # Objects. Other modes than the default one are core's own programs.
 

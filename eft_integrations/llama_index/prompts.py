@@ -1,4 +1,4 @@
-"""What two of LlamaIndex's own prompts ask for without saying it in a keyword.
+"""What some of LlamaIndex's own prompts ask for without saying it in a keyword.
 
 They are known by LlamaIndex's own constants; a prompt that was rewritten is not.
 """
@@ -12,6 +12,10 @@ from typing import Any
 
 from llama_index.core.agent.react.prompts import REACT_CHAT_SYSTEM_HEADER
 from llama_index.core.output_parsers.pydantic import PYDANTIC_FORMAT_TMPL
+from llama_index.core.output_parsers.selection import FORMAT_STR
+from llama_index.core.question_gen.prompts import PREFIX
+from llama_index.core.question_gen.types import SubQuestionList
+from llama_index.core.selectors.prompts import DEFAULT_SINGLE_SELECT_PROMPT_TMPL
 
 Turn = Mapping[str, Any]
 
@@ -19,6 +23,11 @@ Turn = Mapping[str, Any]
 _REACT = REACT_CHAT_SYSTEM_HEADER.rpartition("}")[2].strip()
 _OBSERVATION = "Observation:"
 _BEFORE_SCHEMA, _, _BEHIND_SCHEMA = PYDANTIC_FORMAT_TMPL.strip().partition("{schema}")
+_SELECTION = FORMAT_STR.strip()
+_SINGLE = DEFAULT_SINGLE_SELECT_PROMPT_TMPL.partition("{context_list}")[2].partition("{")[0]
+_TOOLS = "<Tools>\n```json\n"
+
+Told = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,15 +40,14 @@ class Meant:
 
 
 def meant(messages: Sequence[Turn]) -> Meant:
-    """ReAct: the model must not invent observations. Pydantic's parser: its schema is the form.
+    """ReAct: the model must not invent observations. Parsers of JSON: what they read is the form.
 
-    The schema leaves its message, where its braces are doubled; the chat room tells it anew.
+    A schema leaves its message, where its braces are doubled; the chat room tells it anew.
     """
     stop = (_OBSERVATION,) if any(map(_is_react, messages)) else ()
     for position, message in enumerate(messages):
-        told = _without_schema(message["content"])
-        if told is not None:
-            text, schema = told
+        told = (read(message["content"]) for read in (_of_class, _of_selection, _of_questions))
+        for text, schema in filter(None, told):
             turns = [*messages]
             turns[position] = {**message, "content": text}
             return Meant(messages=turns, stop=stop, schema=schema)
@@ -50,13 +58,40 @@ def _is_react(message: Turn) -> bool:
     return message["role"] == "system" and _REACT in message["content"]
 
 
-def _without_schema(text: str) -> tuple[str, Mapping[str, Any]] | None:
+def _of_class(text: str) -> Told | None:
+    """The words of pydantic's parser."""
     before, found, rest = text.partition(_BEFORE_SCHEMA)
     told, closed, behind = rest.partition(_BEHIND_SCHEMA)
     if not found or not closed:
         return None
     schema = _schema(told)
     return None if schema is None else (f"{before.rstrip()}{behind}".strip(), schema)
+
+
+def _of_selection(text: str) -> Told | None:
+    """The words of the parser behind selectors that are no pydantic ones."""
+    for example in (_SELECTION, _SELECTION.replace("{", "{{").replace("}", "}}")):
+        before, found, behind = text.partition(example)
+        if found:
+            parts = {"choice": {"type": "integer", "minimum": 1}, "reason": {"type": "string"}}
+            choice = {"type": "object", "properties": parts, "required": list(parts)}
+            most = {"maxItems": 1} if _SINGLE in before else {}
+            schema = {"type": "array", "items": choice, "minItems": 1, **most}
+            return f"{before.rstrip()}{behind}".strip(), schema
+    return None
+
+
+def _of_questions(text: str) -> Told | None:
+    """The prompt that divides a question among tools: those behind the ones of its example."""
+    if not text.lstrip().startswith(PREFIX.strip()):
+        return None
+    try:
+        tools, _ = json.JSONDecoder().raw_decode(text.split(_TOOLS, 2)[-1])
+    except ValueError:
+        return None
+    schema = SubQuestionList.model_json_schema()
+    schema["$defs"]["SubQuestion"]["properties"]["tool_name"] = {"enum": [*tools]}
+    return text, schema
 
 
 def _schema(told: str) -> Mapping[str, Any] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
@@ -10,7 +11,7 @@ from llama_index.core.program.utils import process_streaming_objects
 from llama_index.core.prompts import BasePromptTemplate
 from pydantic import BaseModel, ValidationError
 
-from eft_integrations.errors import UnusableAnswer
+from eft_integrations.errors import ContextOverflow, UnusableAnswer
 
 if TYPE_CHECKING:
     from eft_integrations.llama_index.llm import EFTLLM
@@ -28,12 +29,17 @@ class Form:
 
     def fill(self, keywords: Mapping[str, Any], arguments: Mapping[str, Any]) -> BaseModel:
         """The object; ``arguments`` fill the prompt, ``keywords`` go with the call."""
-        return self._parsed(self._llm.chat(self._messages(arguments), **self._options(keywords)))
+        messages = self._messages(arguments)
+        with self._told_of_room():
+            response = self._llm.chat(messages, **self._options(keywords))
+        return self._parsed(response)
 
     async def afill(self, keywords: Mapping[str, Any], arguments: Mapping[str, Any]) -> BaseModel:
         """The twin of :meth:`fill`."""
         messages = self._messages(arguments)
-        return self._parsed(await self._llm.achat(messages, **self._options(keywords)))
+        with self._told_of_room():
+            response = await self._llm.achat(messages, **self._options(keywords))
+        return self._parsed(response)
 
     def stream(
         self, keywords: Mapping[str, Any], arguments: Mapping[str, Any]
@@ -42,9 +48,10 @@ class Form:
         response: ChatResponse | None = None
         partial = None
         messages = self._messages(arguments)
-        for response in self._llm.stream_chat(messages, **self._options(keywords)):
-            partial = self._partial(response, partial)
-            yield partial
+        with self._told_of_room():
+            for response in self._llm.stream_chat(messages, **self._options(keywords)):
+                partial = self._partial(response, partial)
+                yield partial
         if response is not None:
             yield self._parsed(response)  # no partial may do: roots that are no object have none
 
@@ -55,12 +62,25 @@ class Form:
         response: ChatResponse | None = None
         partial = None
         messages = self._messages(arguments)
-        responses = await self._llm.astream_chat(messages, **self._options(keywords))
-        async for response in responses:
-            partial = self._partial(response, partial)
-            yield partial
+        with self._told_of_room():
+            responses = await self._llm.astream_chat(messages, **self._options(keywords))
+            async for response in responses:
+                partial = self._partial(response, partial)
+                yield partial
         if response is not None:
             yield self._parsed(response)  # no partial may do: roots that are no object have none
+
+    @contextmanager
+    def _told_of_room(self) -> Iterator[None]:
+        """Some synthesizers fill their prompts up without a thought for the schema."""
+        try:
+            yield
+        except ContextOverflow as error:
+            name = self._output_cls.__name__
+            raise ContextOverflow(
+                f"{error}; where LlamaIndex fills up prompts, llm.configure_settings({name}) "
+                f"leaves room for the schema of {name}"
+            ) from error
 
     def _messages(self, arguments: Mapping[str, Any]) -> Sequence[ChatMessage]:
         messages = self._prompt.format_messages(llm=self._llm, **arguments)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llama_index.core.tools import BaseTool
+from llama_index.core.tools import BaseTool, FunctionTool, ToolMetadata
 from pydantic import BaseModel
 
 from eft_integrations.chat.schema import in_envelope
@@ -13,6 +14,7 @@ from eft_integrations.chat.template import listed
 from eft_integrations.errors import InvalidRequest
 
 _PROGRAM = "llama_index.core.program.function_program"
+_PARTS = ("type", "properties", "required")
 
 
 def tool_schemas(tools: Sequence[Any]) -> list[Any]:
@@ -28,9 +30,33 @@ def _schema(tool: BaseTool) -> dict[str, Any]:
     function = {
         "name": tool.metadata.get_name(),
         "description": tool.metadata.description or "",
-        "parameters": tool.metadata.get_parameters_dict(),
+        "parameters": whole(tool).metadata.get_parameters_dict(),
     }
     return {"type": "function", "function": function}
+
+
+class _WholeMetadata(ToolMetadata):
+    """Also of a class that holds itself: the root of its schema is a reference, which core drops.
+
+    What calls a tool in core looks for the properties that are there.
+    """
+
+    def get_parameters_dict(self) -> dict[str, Any]:
+        told = super().get_parameters_dict()
+        if "properties" in told or self.fn_schema is None:
+            return told
+        definitions = told["$defs"]
+        root = self.fn_schema.model_json_schema()["$ref"].rpartition("/")[2]
+        return {**{k: v for k, v in definitions[root].items() if k in _PARTS}, "$defs": definitions}
+
+
+def whole(tool: Any) -> Any:
+    """A function's tool with all of its parameters; anything else as it is."""
+    if not isinstance(tool, FunctionTool):
+        return tool
+    twin = copy.copy(tool)
+    twin._metadata = _WholeMetadata(**vars(tool.metadata))
+    return twin
 
 
 def is_answer_form(tools: Sequence[Any]) -> bool:

@@ -7,7 +7,7 @@ import copy
 import inspect
 import json
 import pickle
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import pytest
 from langchain_core.caches import InMemoryCache
@@ -60,6 +60,12 @@ class DictColour(TypedDict):
 
     name: Literal["red", "green"]
     is_dark: bool
+
+
+class PartialColour(TypedDict):
+    """A colour."""
+
+    name: NotRequired[str]
 
 
 @tool
@@ -384,6 +390,12 @@ def test_arguments_of_a_former_call_that_are_no_json_are_told_as_they_are() -> N
     assert [call["function"]["arguments"] for call in told["tool_calls"]] == ["{bad"]
     with pytest.raises(InvalidRequest, match="a call holds"):
         chat_messages([AIMessage("", additional_kwargs={"tool_calls": [{"x": 1}]})])
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+def test_what_langchain_cannot_convert_is_refused_with_a_remedy(chat: ChatEFT, method: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"NotRequired.*give a pydantic class"):
+        chat.with_structured_output(PartialColour, method=method)
 
 
 @pytest.mark.parametrize("block", [{"type": "text"}, {"type": "text", "text": None}])

@@ -1,4 +1,4 @@
-"""Prompts that LlamaIndex writes: ReAct's stop, and orders of roles that templates refuse."""
+"""Prompts that LlamaIndex writes: ReAct's stop, forms told in words, roles that are refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import pytest
 from llama_index.core.agent.react import ReActChatFormatter
 from llama_index.core.agent.react.output_parser import ReActOutputParser
 from llama_index.core.base.llms.types import ChatMessage
-from llama_index.core.tools import FunctionTool
+from llama_index.core.question_gen import LLMQuestionGenerator
+from llama_index.core.schema import QueryBundle
+from llama_index.core.selectors import LLMMultiSelector, LLMSingleSelector
+from llama_index.core.tools import FunctionTool, ToolMetadata
 
 from eft_integrations import Engine
 from eft_integrations.llama_index import EFTLLM
@@ -47,6 +50,24 @@ def test_stops_of_the_caller_stay(family: Engine) -> None:
         [FunctionTool.from_defaults(look)], [ChatMessage(content="Where?")]
     )
     assert llm.chat(asked).message.content == "Thought: I look.\n"
+
+
+@pytest.mark.parametrize("selector", [LLMSingleSelector, LLMMultiSelector])
+def test_selectors_that_read_text_are_held_to_what_they_read(family: Engine, selector: Any) -> None:
+    llm = EFTLLM(engine=family, temperature=2.0, seed=1, max_tokens=64)
+    choices = [ToolMetadata(name=name, description=f"Facts about a {name}.") for name in "abc"]
+    selected = selector.from_defaults(llm=llm).select(choices, "Where?").selections
+    assert len(selected) == 1 if selector is LLMSingleSelector else selected
+    assert all(isinstance(one.index, int) and one.index >= 0 for one in selected)
+
+
+def test_a_question_is_divided_among_the_tools_that_there_are(family: Engine) -> None:
+    llm = EFTLLM(engine=family, temperature=2.0, seed=1, max_tokens=64)
+    tools = [ToolMetadata(name=name, description=f"Facts about a {name}.") for name in "abc"]
+    for seed in range(3):
+        divide = LLMQuestionGenerator.from_defaults(llm=llm.bind(seed=seed))
+        asked = divide.generate(tools, QueryBundle("Where?\n<Tools>\n```json\n{}"))
+        assert {question.tool_name for question in asked} <= set("abc")
 
 
 def test_other_prompts_mean_nothing_more() -> None:

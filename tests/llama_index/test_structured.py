@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Generic, Literal, TypeVar
 
 import pytest
+from llama_index.core import Document, Settings, SummaryIndex
 from llama_index.core.output_parsers import PydanticOutputParser
 from llama_index.core.program import FunctionCallingProgram, LLMTextCompletionProgram
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, RootModel, field_validator
 
-from eft_integrations import EFTError, Engine, UnusableAnswer
+from eft_integrations import ContextOverflow, EFTError, Engine, UnusableAnswer
 from eft_integrations.chat.options import OPTIONS
 from eft_integrations.llama_index import EFTLLM
 from eft_integrations.llama_index.prompts import meant
+from tests.conftest import ROLES, llama, open_trio, save_trio
 
 T = TypeVar("T")
 PROMPT = PromptTemplate("Write a thing about {topic}.")
@@ -45,6 +48,13 @@ class Holder(BaseModel, Generic[T]):
     """A holder."""
 
     item: T
+
+
+class Tree(BaseModel):
+    """A tree."""
+
+    is_leaf: bool
+    children: list[Tree] = []
 
 
 class Numbers(RootModel[list[Literal[1, 2]]]):
@@ -105,6 +115,11 @@ def test_every_way_gives_an_object_within_max_tokens(writer: EFTLLM, way: str, k
     assert isinstance(WAYS[way](writer, kind), kind)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_an_object_may_hold_its_own_kind(writer: EFTLLM, way: str) -> None:
+    assert isinstance(WAYS[way](writer, Tree), Tree)
+
+
 @pytest.mark.parametrize("mode", [PydanticProgramMode.FUNCTION, PydanticProgramMode.LLM])
 def test_other_modes_are_cores_own_programs(
     writer: EFTLLM, engine: Engine, mode: PydanticProgramMode
@@ -132,6 +147,50 @@ def test_a_structured_model_streams(writer: EFTLLM) -> None:
     messages = PROMPT.format_messages(topic="x")
     assert isinstance(list(structured.stream_chat(messages))[-1].raw, Thing)
     assert isinstance(asyncio.run(_all(structured.astream_chat(messages)))[-1].raw, Thing)
+
+
+@pytest.fixture(scope="module")
+def roomy(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Iterator[Engine]:
+    """A context that the prompts of query engines fit into, and not much more."""
+    folder = tmp_path_factory.mktemp("roomy")
+    save_trio(folder, tokenizer, {r: llama(tokenizer, max_position_embeddings=1024) for r in ROLES})
+    with open_trio(folder) as engine:
+        yield engine
+
+
+@pytest.fixture
+def settings() -> Iterator[None]:
+    before = Settings.tokenizer
+    yield
+    Settings.tokenizer, Settings._llm, Settings._prompt_helper = before, None, None
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("mode", ["tree_summarize", "accumulate", "compact_accumulate"])
+def test_prompts_that_are_filled_up_leave_room_for_a_schema(
+    roomy: Engine, mode: Any, is_async: bool
+) -> None:
+    llm = EFTLLM(engine=roomy, max_tokens=64, temperature=2.0, seed=3)
+    text = " ".join(f"Sentence {number} of all." for number in range(110))
+    index = SummaryIndex.from_documents([Document(text=text)])
+
+    def ask() -> Any:
+        options: Any = {"response_mode": mode, "output_cls": Thing, "use_async": is_async}
+        response: Any = index.as_query_engine(llm=llm, **options).query("Which?")
+        return response.response
+
+    llm.configure_settings()
+    with pytest.raises(ContextOverflow, match=r"configure_settings\(Thing\) leaves room"):
+        ask()
+    llm.configure_settings(Thing)
+    assert isinstance(ask(), Thing if mode == "tree_summarize" else str)
+
+
+@pytest.mark.parametrize("way", ["predict", "apredict", "stream", "astream"])
+def test_a_schema_without_room_is_an_error_with_its_remedy(writer: EFTLLM, way: str) -> None:
+    with pytest.raises(ContextOverflow, match=r"lower max_tokens.*configure_settings\(Thing\)"):
+        WAYS[way](writer.with_options(max_tokens=500), Thing)
 
 
 def test_keywords_of_a_call_arrive(writer: EFTLLM) -> None:
