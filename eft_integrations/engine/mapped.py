@@ -55,13 +55,14 @@ class MappedFiles:
 
 
 def _unchanged(lines: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Start and end of every mapping of a file (inode not 0) that has no page of its own."""
+    """Start and end of every mapping of a file (inode not 0) without a page of its own."""
     span = (0, 0)
     is_file = False
     for line in lines:
-        head = _HEAD.match(line)
-        if head:
+        if head := _HEAD.match(line):
             span = int(head[1], 16), int(head[2], 16)
             is_file = head[3] != "0"
-        elif is_file and line.startswith("Anonymous:") and line.split()[1] == "0":
+        elif line.startswith(("Anonymous:", "Swap:")):
+            is_file = is_file and line.split()[1] == "0"
+        elif is_file and line.startswith("VmFlags:"):  # the last line of a mapping
             yield span

@@ -67,6 +67,16 @@ def test_memory_that_is_no_file_stays() -> None:
     assert bool((ones == 1).all())
 
 
+def test_only_files_without_a_page_of_their_own_count() -> None:
+    place = "7f0c00000000-7f0c00004000 rw-p 00000000"
+    file, memory = f"{place} fe:00 214 /models/a b.safetensors", f"{place} 00:00 0 "
+    spans = [
+        list(mapped._unchanged([head, f"Anonymous: {own} kB", f"Swap: {out} kB", "VmFlags: rd wr"]))
+        for head, own, out in ((file, 0, 0), (file, 4, 0), (file, 0, 4), (memory, 0, 0))
+    ]
+    assert spans == [[(0x7F0C00000000, 0x7F0C00004000)], [], [], []]
+
+
 def test_where_the_system_does_not_say_nothing_is_given_back(
     tensor: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
