@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from eft_integrations.engine.mapped import MappedFiles
+
 # The number of rows that the layout is chosen for; others are served as well.
 _NUM_ROWS = 4
 
@@ -55,11 +57,14 @@ def pack(model: nn.Module) -> dict[int, PackedLinear]:
     adapters) stays as it is.
     """
     packed = {}
-    for parent, name in list(_plain(model)) if can_pack() else []:
+    places = list(_plain(model)) if can_pack() else []
+    files = MappedFiles.now() if places else MappedFiles()
+    for parent, name in places:
         linear = getattr(parent, name)
         packed[id(linear.weight)] = PackedLinear(linear)
         # Each plain weight goes before the next is packed, so that no model is held twice.
         setattr(parent, name, packed[id(linear.weight)])
+        files.give_back(linear.weight)
     return packed
 
 

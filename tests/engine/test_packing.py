@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from transformers import AutoModelForCausalLM
 from eft_integrations.engine import packing
 from eft_integrations.engine.packing import PackedLinear, can_pack, pack, packed_bytes
 from tests.conftest import llama
+from tests.engine.test_mapped import pages_of
 
 needs_cpu = pytest.mark.skipif(not can_pack(), reason="this CPU has no bfloat16 products")
 
@@ -47,6 +50,25 @@ def test_the_plain_weights_are_gone(tokenizer: Any) -> None:
     left = sum(p.numel() * p.element_size() for p in model.parameters())
     assert left + packed_bytes(model) == before
     assert not pack(model)
+
+
+@needs_cpu
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+@pytest.mark.parametrize("is_tied", [False, True])
+@torch.inference_mode()
+def test_the_file_of_packed_weights_is_not_held(
+    tokenizer: Any, tmp_path: Path, is_tied: bool
+) -> None:
+    shape = {"hidden_size": 256, "intermediate_size": 2048, "tie_word_embeddings": is_tied}
+    bfloat16_model(tokenizer, **shape).save_pretrained(tmp_path)
+    plain: Any = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.bfloat16)
+    ids = torch.arange(12).reshape(2, 6)
+    before = plain(ids).logits
+    weight = plain.get_input_embeddings().weight
+    read = pages_of(weight)
+    pack(plain)
+    assert pages_of(weight) < read / 3  # embeddings, norms, and what is read with a page
+    assert (plain(ids).logits - before).abs().max() <= 0.02 * before.abs().max()
 
 
 def test_what_is_not_a_plain_bfloat16_linear_stays(
