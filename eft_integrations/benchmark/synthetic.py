@@ -122,7 +122,8 @@ def _compute_buffers(model: LlamaForCausalLM) -> None:
 
 
 def _tokenizer(size: int) -> PreTrainedTokenizerFast:
-    """One word a token: "t0 t1 …"."""
+    """One word a token: "t0 t1 …"; of a conversation all that was said, and nothing else."""
     words = Tokenizer(models.WordLevel({f"t{i}": i for i in range(size)}, unk_token="t0"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=words, unk_token="t0")
+    said = "{% for message in messages %}{{ message.content }} {% endfor %}"
+    return PreTrainedTokenizerFast(tokenizer_object=words, unk_token="t0", chat_template=said)

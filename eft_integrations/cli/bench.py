@@ -16,11 +16,9 @@ from eft_integrations.cli import members as which
 from eft_integrations.cli.measuring import Lengths, Measured
 from eft_integrations.errors import InvalidRequest
 
+_MEMBERS = ("--synthetic", "--base", "--tuned", "--reference", "--dtype")
 # Options of what is not speed.
-_TAKES = {
-    "langchain": ("--rounds",),
-    "memory": ("--synthetic", "--base", "--tuned", "--reference", "--dtype"),
-}
+_TAKES = {"langchain": ("--rounds", *_MEMBERS), "memory": _MEMBERS}
 
 
 def bench(
@@ -68,13 +66,12 @@ def bench(
     """Measure on this machine: tokens a second of every way to write up-scaled text."""
     given = {f"--{name}": value for name, value in context.params.items() if name != "what"}
     _refuse_unheeded(what, given)
-    if what == "langchain":
-        measuring.langchain(rounds or 9)
-        return
     members = which.Members(base=base, tuned=tuned, reference=reference, dtype=dtype)
     lengths = Lengths(rounds or 3, tokens or 64, prompt or 128, rows or [1, 8, 16])
     with _trio(members, synthetic) as trio:
-        if what == "memory":
+        if what == "langchain":
+            measuring.langchain(trio, rounds or 9)
+        elif what == "memory":
             measuring.memory(trio)
         else:
             measuring.speed(trio, lengths, output)

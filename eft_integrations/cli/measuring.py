@@ -147,15 +147,16 @@ def _show(title: str, lines: Any) -> None:
     Console().print(table)
 
 
-def langchain(rounds: int) -> None:
-    """What ChatEFT costs beside the engine, on the embedded family."""
+def langchain(trio: Measured, rounds: int) -> None:
+    """What ChatEFT costs beside the engine."""
     from eft_integrations.engine import Engine
 
     try:
         from eft_integrations.benchmark.langchain import langchain_figures
     except ImportError as error:
         raise InvalidRequest(str(error)) from error
-    with Engine.tiny() as engine:
+    members: Any = trio.paths
+    with Engine.from_pretrained(**members, dtype=trio.dtype, device="cpu") as engine:
         _show_figures("langchain", langchain_figures(engine, num_rounds=rounds))
 
 

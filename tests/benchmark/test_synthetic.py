@@ -10,6 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from eft_integrations import Engine
+from eft_integrations.benchmark.langchain import langchain_figures
 from eft_integrations.benchmark.synthetic import build_trio, next_token
 from eft_integrations.tiny.recipes import Shape
 
@@ -45,3 +46,10 @@ def test_the_mixture_walks_one_full_cycle(built: tuple[float, dict[str, str]]) -
         ids = engine.generate([5], max_tokens=SIZE, speculation=4).token_ids
     assert len(set(ids)) == SIZE
     assert all(b == next_token(a, SIZE) for a, b in pairwise(ids))
+
+
+def test_langchains_figures_are_told_of_it_too(built: tuple[float, dict[str, str]]) -> None:
+    members: dict[str, Any] = built[1]
+    with Engine.from_pretrained(**members, dtype="float32") as engine:
+        figures = list(langchain_figures(engine, num_rounds=1, num_tokens=4))
+    assert [one.unit for one in figures] == ["%", "ms"]

@@ -64,7 +64,10 @@ def test_a_synthetic_trio_has_a_dtype_that_there_is(eft: Eft) -> None:
 def test_options_of_speed_are_refused_for_langchain(eft: Eft) -> None:
     result = eft("bench", "langchain", "--tokens", 4)
     assert result.exit_code != 0
-    assert "takes --rounds only; leave --tokens out" in result.stderr
+    assert (
+        "takes --rounds, --synthetic, --base, --tuned, --reference, --dtype only; leave --tokens"
+        in result.stderr
+    )
     result = eft("bench", "memory", "--rows", 4)
     assert result.exit_code != 0
     assert "leave --rows out" in result.stderr
