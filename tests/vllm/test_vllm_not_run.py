@@ -14,7 +14,7 @@ ROWS = (
     "Ray",
     "more than two ranks",
     "structured output in the V2 runner",
-    "data parallelism, LoRA, KV connectors, sleep mode",
+    "data parallelism, KV connectors, sleep mode",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "vllm.md"
 
