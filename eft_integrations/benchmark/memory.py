@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -62,12 +61,7 @@ def _peak(paths: dict[str, str], dtype: str) -> list[Figure]:
 
 
 def _growth() -> list[Figure]:
-    """Of 2,000 short requests, after 500 that warm up.
-
-    MKL, which multiplies in float32, keeps buffers for each thread and size, and takes one whenever
-    it first needs it: a few megabytes in steps, at no fixed time. It is told to keep none.
-    """
-    os.environ["MKL_DISABLE_FAST_MM"] = "1"  # read at its first product; this process is our own
+    """Of 2,000 short requests, after 500 that warm up."""
     counts: list[tuple[float, float, float | None]] = []
     with Engine.tiny() as engine:
         for start in range(0, _NUM_WARM + _NUM_REQUESTS, _BATCH):

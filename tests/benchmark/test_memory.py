@@ -52,7 +52,6 @@ def test_the_allocator_counts_what_is_in_use_and_not_what_was() -> None:
 
 def test_every_count_is_a_figure_with_its_range(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_apart", lambda call, *arguments: call(*arguments))
-    monkeypatch.setenv("MKL_DISABLE_FAST_MM", "0")  # put back afterwards
     monkeypatch.setattr(memory, "_NUM_WARM", memory._BATCH)
     monkeypatch.setattr(memory, "_NUM_REQUESTS", memory._BATCH)
     figures = [*memory.memory_figures(tiny.trio(), "float32")]
