@@ -52,10 +52,14 @@ def test_the_allocator_counts_what_is_in_use_and_not_what_was() -> None:
 
 def test_every_count_is_a_figure_with_its_range(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_apart", lambda call, *arguments: call(*arguments))
-    monkeypatch.setenv("MKL_DISABLE_FAST_MM", "0")  # put back afterwards
     monkeypatch.setattr(memory, "_NUM_WARM", memory._BATCH)
     monkeypatch.setattr(memory, "_NUM_REQUESTS", memory._BATCH)
     figures = [*memory.memory_figures(tiny.trio(), "float32")]
     assert [one.unit for one in figures][:4] == ["×", "×", "MB", "blocks"]
-    assert len(figures) == (4 if allocated() is None else 5)
+    assert len(figures) == (4 if allocated() is None else 6)
     assert all(isfinite(one.value) and one.low <= one.value <= one.high for one in figures)
+
+
+def test_growth_by_each_request_is_steady_and_a_single_step_is_not() -> None:
+    assert memory._steady([0, 1, 2, 3, 4]) == 4
+    assert memory._steady([0, 0, 3, 3, 3]) == 0
