@@ -51,7 +51,7 @@ class EngineSpeaker:
         self,
         prompts: Sequence[str],
         options: Options,
-        delivery: Delivery,  # noqa: ARG002 — there is no way to go
+        delivery: Delivery,  # noqa: ARG002 — an engine here needs none
     ) -> list[list[Answer]]:
         """One engine batch."""
         if not prompts:
@@ -63,7 +63,7 @@ class EngineSpeaker:
         self,
         prompts: Sequence[str],
         options: Options,
-        delivery: Delivery,  # noqa: ARG002 — there is no way to go
+        delivery: Delivery,  # noqa: ARG002 — an engine here needs none
     ) -> list[list[Answer]]:
         """The twin of :meth:`texts`."""
         if not prompts:
