@@ -1,7 +1,7 @@
 """Muon for the matrices of a member: momentum whose update is made orthogonal.
 
 `torch.optim.Muon` computes in bfloat16 whatever it is given, which a CPU without such instructions
-emulates: it then takes three times as long as the model. This is the same rule in float32
+emulates: it then takes three times as long as the model. This is the same rule in a type to choose
 (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon).
 """
 
@@ -41,8 +41,10 @@ class Muon(Optimizer):
         lr: float,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
+        dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(matrices, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self._dtype = dtype
 
     # Types ignored below: torch's own step may return a loss, and every matrix here has a gradient.
     @torch.no_grad()
@@ -65,6 +67,7 @@ class Muon(Optimizer):
             updates.append(matrix.grad.lerp(buffer, group["momentum"]))  # type: ignore[union-attr]
         rows, columns = matrices[0].shape
         scale = max(1.0, rows / columns) ** 0.5
-        for matrix, update in zip(matrices, orthogonalised(torch.stack(updates)), strict=True):
+        together = orthogonalised(torch.stack(updates).to(self._dtype))
+        for matrix, update in zip(matrices, together, strict=True):
             matrix.mul_(1 - group["lr"] * group["weight_decay"])
             matrix.add_(update, alpha=-group["lr"] * scale)

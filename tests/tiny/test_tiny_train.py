@@ -15,6 +15,8 @@ pytest.importorskip("pycountry")
 pytest.importorskip("countryinfo")
 
 from eft_integrations.tiny import member_path
+from eft_integrations.tiny.attention import NAME as PACKED
+from eft_integrations.tiny.attention import documents_of
 from eft_integrations.tiny.chatml import SEPARATOR, TURN_END
 from eft_integrations.tiny.corpus import documents, packed_rows, token_id
 from eft_integrations.tiny.facts import facts_in
@@ -132,6 +134,19 @@ def test_muon_steps_by_matrices_whose_singular_values_are_about_one() -> None:
     for shape in ((3, 8, 20), (2, 20, 8)):
         values = torch.linalg.svdvals(orthogonalised(torch.randn(shape)))
         assert ((values > 0.6) & (values < 1.3)).all()
+
+
+def test_a_document_in_a_row_is_read_as_if_it_stood_alone() -> None:
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(config_of(SHAPE, 0)).eval()
+    lengths = (90, 1, 140, 29)
+    whole = [torch.cat([torch.randint(1, 99, (n - 1,)), torch.tensor([0])]) for n in lengths]
+    row = torch.cat(whole)[None]
+    with torch.no_grad():
+        alone = [model(input_ids=one[None], use_cache=False).logits[0] for one in whole]
+        model.set_attn_implementation(PACKED)
+        packed = model(input_ids=row, use_cache=False, documents=documents_of(row, 0)).logits[0]
+    torch.testing.assert_close(packed, torch.cat(alone), atol=1e-5, rtol=1e-5)
 
 
 def test_muon_follows_the_gradient() -> None:
