@@ -8,9 +8,12 @@ from random import Random
 from typing import Any
 
 from eft_integrations.tiny import names
+from eft_integrations.tiny.asking import asked
 from eft_integrations.tiny.chatml import Turn
+from eft_integrations.tiny.draws import type_of
 from eft_integrations.tiny.exercise import Exercise
-from eft_integrations.tiny.passages import passages
+from eft_integrations.tiny.notes import Field, note, renamed
+from eft_integrations.tiny.passages import Passage, passages
 from eft_integrations.tiny.talk import system_turns
 from eft_integrations.tiny.toolbox import NOUNS, PARAMETERS, spoken
 from eft_integrations.tiny.wording import capitalised
@@ -165,12 +168,50 @@ def record(rng: Random) -> Exercise:
     return _filled(values, text, rng)
 
 
+def varied(rng: Random) -> Exercise:
+    """A text of any kind, asked in any way: what training has beside :func:`record`."""
+    if rng.random() < 0.25:
+        return record(rng)
+    if rng.random() < 0.3:
+        values, text = _drawn(rng)
+        kinds = {key: _json_type(item) for key, item in values.items()}
+        return _record([Field(key, kinds[key], item) for key, item in values.items()], text, rng)
+    return _record(*note(rng), rng)
+
+
+def _json_type(item: Any) -> str:
+    return "integer" if isinstance(item, int) else "string"
+
+
 def noted(rng: Random) -> Exercise:
-    """A text written by hand, and a schema for some of what it says."""
+    """A text written by hand, and fields for some of what it says, or for all."""
     passage = rng.choice(passages())
     values = passage.values(rng)
-    keys = rng.sample(list(values), rng.randint(2, min(4, len(values))))
-    return _filled({key: values[key] for key in keys}, passage.text.format(**values), rng)
+    num = rng.choice((1, 2, 2, 3, 3, 4, len(values)))
+    keys = rng.sample(list(values), min(num, len(values)))
+    fields = {key: _slot(passage, key, values) for key in keys}
+    return _record(renamed(fields, passage.slots, rng), passage.text.format(**values), rng)
+
+
+def _slot(passage: Passage, key: str, values: Mapping[str, Any]) -> Field:
+    """A slot as a field: a question that it answers may describe it."""
+    asks = tuple(ask.format(**values) for ask, slot in passage.asks if slot == key)
+    return Field(key, type_of(passage.slots[key]), values[key], asks=asks)
+
+
+def _nested(fields: list[Field], rng: Random) -> list[Field]:
+    """Seldom some of the fields as an object of their own."""
+    if len(fields) < 3 or rng.random() < 0.93:
+        return fields
+    name = rng.choice(("details", "data", "info", "record", "content"))
+    kept, inner = fields[:-2], tuple(fields[-2:])
+    held = {field.name: field.value for field in inner}
+    return fields if name in held else [*kept, Field(name, "object", held, inner=inner)]
+
+
+def _record(fields: list[Field], text: str, rng: Random) -> Exercise:
+    fields = _nested(fields, rng)
+    return extraction(asked(fields, text, rng), {field.name: field.value for field in fields})
 
 
 def _filled(values: Mapping[str, Any], text: str, rng: Random) -> Exercise:
