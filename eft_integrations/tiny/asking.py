@@ -61,7 +61,9 @@ def _property(field: Field, rng: Random, told: float, titled: bool) -> dict[str,
         body = {"title": title, **body} if rng.random() < 0.5 else {**body, "title": title}
     if rng.random() < told:
         line = _told(field, rng)
-        body = {"description": line, **body} if rng.random() < 0.4 else {**body, "description": line}
+        body = (
+            {"description": line, **body} if rng.random() < 0.4 else {**body, "description": line}
+        )
     return body
 
 
