@@ -168,7 +168,7 @@ def definition(
     if rng.random() < 0.5:
         rng.shuffle(keys)
     body = {key: parts[key] for key in keys}
-    function = {"name": name, "description": does(action, rng), "parameters": body}
+    function: dict[str, Any] = {"name": name, "description": does(action, rng), "parameters": body}
     if rng.random() < 0.06:
         function["strict"] = True
     if rng.random() < 0.15:

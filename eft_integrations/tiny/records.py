@@ -170,13 +170,24 @@ def record(rng: Random) -> Exercise:
 
 def varied(rng: Random) -> Exercise:
     """A text of any kind, asked in any way: what training has beside :func:`record`."""
-    if rng.random() < 0.25:
-        return record(rng)
-    if rng.random() < 0.3:
-        values, text = _drawn(rng)
-        kinds = {key: _json_type(item) for key, item in values.items()}
-        return _record([Field(key, kinds[key], item) for key, item in values.items()], text, rng)
+    form = rng.random()
+    if form < 0.45:
+        values, text = _verbatim(rng)
+        if form < 0.25:
+            return _filled(values, text, rng)
+        fields = [Field(key, _json_type(item), item) for key, item in values.items()]
+        return _record(fields, text, rng)
     return _record(*note(rng), rng)
+
+
+def _verbatim(rng: Random) -> tuple[dict[str, Any], str]:
+    """A record and its text, with no value that the beginning of a sentence changed."""
+    while True:
+        values, text = _drawn(rng)
+        if all(str(item) in text for item in values.values()):
+            if rng.random() < 0.3:  # a value that nobody asks for
+                text += f" It was written down by {names.person(rng)}."
+            return values, text
 
 
 def _json_type(item: Any) -> str:
