@@ -26,7 +26,7 @@ _MANY = {"python": "list[{}]", "script": "{}[]", "words": "list of {}", "sql": "
 
 def _told(field: Field, rng: Random) -> str:
     """What a field holds, in words."""
-    if field.asks and rng.random() < 0.5:
+    if field.asks and rng.random() < 0.65:
         return rng.choice(field.asks)
     return rng.choice(field.tells or (f"the {spoken(field.name)}",))
 
@@ -84,7 +84,7 @@ def _object(fields: Sequence[Field], rng: Random, told: float, titled: bool) -> 
 
 def schema(fields: Sequence[Field], rng: Random) -> dict[str, Any]:
     """A JSON schema of the fields, with titles, descriptions and orders of keys drawn."""
-    return _object(fields, rng, rng.choice((0.0, 0.5, 1.0)), rng.random() < 0.3)
+    return _object(fields, rng, rng.choice((0.0, 0.5, 1.0, 1.0)), rng.random() < 0.3)
 
 
 def _as_schema(fields: Sequence[Field], rng: Random) -> str:

@@ -27,7 +27,7 @@ _TELLS = (
     "{P} for this request.",
 )
 # What it holds, by the kind of its values.
-_TELLS_OF: Mapping[str, tuple[str, ...]] = {
+TELLS_OF: Mapping[str, tuple[str, ...]] = {
     "person": ("Who it is for.", "Name of the person.", "The person meant.", "Somebody's name."),
     "place": ("Name of the place.", "A town.", "Where it is.", "The town or city."),
     "street": ("Street and number.", "The full address.", "Where to go."),
@@ -105,11 +105,15 @@ def does(action: str, rng: Random) -> str:
 def tells(name: str, kind: str, rng: Random) -> str:
     """What a parameter holds: by its name, by the kind of its values, or both."""
     by_name = rng.choice(_TELLS).format(p=spoken(name), P=capitalised(spoken(name)))
-    by_kind = _TELLS_OF.get(kind.partition(":")[0])
+    by_kind = TELLS_OF.get(kind.partition(":")[0])
     form = rng.random()
     if not by_kind or form < 0.4:
         return by_name
-    return rng.choice(by_kind) if form < 0.85 else f"{capitalised(by_name)} {rng.choice(by_kind)}"
+    return (
+        rng.choice(by_kind)
+        if form < 0.85
+        else f"{capitalised(by_name).removesuffix('.')}. {rng.choice(by_kind)}"
+    )
 
 
 def _property(body: Mapping[str, Any], name: str, kind: str, told: float, rng: Random) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from eft_integrations.tiny import names
 from eft_integrations.tiny.asking import asked
 from eft_integrations.tiny.chatml import Turn
+from eft_integrations.tiny.definitions import TELLS_OF
 from eft_integrations.tiny.draws import type_of
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.notes import Field, note, renamed
@@ -200,14 +201,41 @@ def noted(rng: Random) -> Exercise:
     values = passage.values(rng)
     num = rng.choice((1, 2, 2, 3, 3, 4, len(values)))
     keys = rng.sample(list(values), min(num, len(values)))
-    fields = {key: _slot(passage, key, values) for key in keys}
-    return _record(renamed(fields, passage.slots, rng), passage.text.format(**values), rng)
+    fields = {key: _slot(passage, key, values, rng) for key in keys}
+    made = renamed(fields, passage.slots, rng)
+    if rng.random() < 0.15:
+        made += _all_of_a_kind(passage, values, rng)
+    return _record(made, passage.text.format(**values), rng)
 
 
-def _slot(passage: Passage, key: str, values: Mapping[str, Any]) -> Field:
+# Kinds of slots that a field may list together: its names, and descriptions.
+_TOGETHER = {
+    "person": (("people", "persons", "names", "all_names"), "everyone named in the text"),
+    "place": (("places", "locations", "towns", "cities"), "all places named in the text"),
+    "price": (("prices", "amounts"), "all amounts of money in the text"),
+}
+
+
+def _all_of_a_kind(passage: Passage, values: Mapping[str, Any], rng: Random) -> list[Field]:
+    """A field with all persons of a text, or all places, as they come; none if there is one."""
+    kind = rng.choice(list(_TOGETHER))
+    slots = [key for key, draw in passage.slots.items() if draw == kind]
+    slots.sort(key=lambda key: passage.text.index(f"{{{key}}}"))
+    keys, told = _TOGETHER[kind]
+    name = rng.choice(keys)
+    if len(slots) < 2 or name in passage.slots:
+        return []
+    return [Field(name, "array", [values[key] for key in slots], tells=(told,))]
+
+
+def _slot(passage: Passage, key: str, values: Mapping[str, Any], rng: Random) -> Field:
     """A slot as a field: a question that it answers may describe it."""
     asks = tuple(ask.format(**values) for ask, slot in passage.asks if slot == key)
-    return Field(key, type_of(passage.slots[key]), values[key], asks=asks)
+    draw = passage.slots[key]
+    is_alone = list(passage.slots.values()).count(draw) == 1
+    by_kind = TELLS_OF.get(draw, ()) if is_alone else ()
+    tells = (f"the {spoken(key)}", *rng.sample(by_kind, min(1, len(by_kind))))
+    return Field(key, type_of(draw), values[key], tells=tells, asks=asks)
 
 
 def _nested(fields: list[Field], rng: Random) -> list[Field]:

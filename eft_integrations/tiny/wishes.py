@@ -191,8 +191,8 @@ VARIED = Wishes(
         "namely",
     ),
 )
-# Sentences around a request that hold nothing a tool could take.
-_ASIDES = (
+# Sentences before and after a request that hold nothing a tool could take.
+_BEFORE = (
     "I am in a hurry.",
     "Sorry to bother you again.",
     "I hope you are well.",
@@ -210,6 +210,13 @@ _ASIDES = (
     "It is raining again.",
     "Everybody is waiting.",
     "I have no idea how to do that.",
+    "This has waited long enough.",
+    "You are my last hope.",
+    "Nobody else has time for it.",
+    "Sorry for the short message.",
+    "I just woke up.",
+)
+_AFTER = (
     "Thanks in advance.",
     "Thank you so much!",
     "There is no hurry.",
@@ -236,7 +243,6 @@ def with_aside(asked: str, rng: Random) -> str:
     """The request, in a fifth of the cases with a sentence that has nothing to do with it."""
     if rng.random() >= _SHARE_ASIDES:
         return asked
-    aside = rng.choice(_ASIDES)
     if rng.random() < 0.5:
-        return f"{aside} {asked}"
-    return f"{asked}{'' if asked[-1:] in '.?!' else '.'} {aside}"
+        return f"{rng.choice(_BEFORE)} {asked}"
+    return f"{asked}{'' if asked[-1:] in '.?!' else '.'} {rng.choice(_AFTER)}"
