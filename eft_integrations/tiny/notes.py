@@ -188,9 +188,19 @@ def _is_vague(name: str, own: str, families: Iterable[str]) -> bool:
     return any(name in SYNONYMS.get(family, ()) for family in families if family != own)
 
 
-def note(rng: Random) -> tuple[list[Field], str]:
-    """A text with two to five values, and fields for all of them or for some."""
+def _chosen(rng: Random) -> list[Saying]:
+    """What a text says; often two things of one family, such as a buyer and a driver."""
     chosen = rng.sample(sayings(), rng.choice((2, 3, 3, 4, 4, 5)))
+    if rng.random() < 0.35:
+        families = {one.family for one in chosen}
+        near = [one for one in sayings() if one.family in families and one not in chosen]
+        chosen += rng.sample(near, min(1, len(near)))
+    return chosen
+
+
+def note(rng: Random) -> tuple[list[Field], str]:
+    """A text with two to six values, and fields for all of them or for some."""
+    chosen = _chosen(rng)
     while True:
         values = [one.drawn(rng) for one in chosen]
         flat = [str(v) for item in values for v in (item if isinstance(item, list) else [item])]
