@@ -4,59 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 from eft_integrations.tiny import names
 from eft_integrations.tiny.chatml import Call, Turn
+from eft_integrations.tiny.definitions import defined, optional_of
 from eft_integrations.tiny.errands import errands
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.talk import manners, plain, system_turns
 from eft_integrations.tiny.toolbox import Offer, Parameter, Toy, spoken, toy, value
+from eft_integrations.tiny.wishes import USUAL, Wishes, drawn_wishes, with_aside
 from eft_integrations.tiny.wording import FORMAT, capitalised, polite
-
-# {r} is what is wanted, with its arguments.
-_LEADS = (
-    "Please {r}.",
-    "Can you {r}?",
-    "Could you {r}, please?",
-    "I want you to {r}.",
-    "I need to {r}.",
-    "{R}.",
-    "{R}, please.",
-    "Would you {r}?",
-    "Help me {r}.",
-    "I would like to {r}.",
-)
-_BY_NAME = (
-    "Use {t}{a}.",
-    "Call {t}{a}.",
-    "Run {t}{a}, please.",
-    "Please use the {t} tool{a}.",
-    "What does {t} give{a}?",
-    "Try {t}{a}.",
-    "I need the result of {t}{a}.",
-)
-_NAMED = (
-    "{p} {v}",
-    "the {p} {v}",
-    "{p} set to {v}",
-    "{p} = {v}",
-    "{v} as the {p}",
-    "{v} as {p}",
-    "{p}: {v}",
-    "a {p} of {v}",
-)
-_AFTERTHOUGHTS = (
-    "The {p} is {v}.",
-    "Set the {p} to {v}.",
-    "The {p} should be {v}.",
-    "{P}: {v}.",
-    "Take {v} as the {p}.",
-)
-# Between requests that are made at once.
-_JOINTS = (" ", " Then: ", " And then: ", "\n", " Also: ")
-_BEFORE_ALL = ("for", "in", "of", "to", "from", "at", "on", "with", "about", "called")
 
 
 def _written(item: Any, rng: Random) -> str:
@@ -74,22 +34,22 @@ def _named(parameter: Parameter, item: Any, rng: Random, frames: Sequence[str]) 
     return told.format(p=name, P=capitalised(name), v=_written(item, rng))
 
 
-def _with(parts: list[str], rng: Random) -> str:
+def _with(parts: list[str], rng: Random, links: Sequence[str] = USUAL.links) -> str:
     """`` with a 3 and b 4``, or nothing."""
     if not parts:
         return ""
     joined = ", ".join(parts[:-1]) + (" and " if parts[1:] else "") + parts[-1]
-    return rng.choice((" with {}", " with {}", " using {}", " ({})", " for {}")).format(joined)
+    return rng.choice(links).format(joined)
 
 
-def _bare(tool: Toy, arguments: dict[str, Any], rng: Random) -> str:
+def _bare(tool: Toy, arguments: dict[str, Any], rng: Random, before: Sequence[str]) -> str:
     """Values without the names of their parameters, as in "weigh the box for Ada and 3"."""
     told = [_written(arguments[p.name], rng) for p in tool.parameters]
     if len(told) == 1:
-        return f" {rng.choice(_BEFORE_ALL)} {told[0]}" if rng.random() < 0.85 else f" {told[0]}"
+        return f" {rng.choice(before)} {told[0]}" if rng.random() < 0.85 else f" {told[0]}"
     if rng.random() < 0.4:
-        return f" {rng.choice(_BEFORE_ALL)} {told[0]} {rng.choice(('and', 'with', 'to'))} {told[1]}"
-    return "".join(f" {rng.choice(_BEFORE_ALL)} {item}" for item in told)
+        return f" {rng.choice(before)} {told[0]} {rng.choice(('and', 'with', 'to'))} {told[1]}"
+    return "".join(f" {rng.choice(before)} {item}" for item in told)
 
 
 def _is_plain(tool: Toy) -> bool:
@@ -97,34 +57,46 @@ def _is_plain(tool: Toy) -> bool:
     return 0 < len(tool.parameters) <= 2
 
 
-def request(tool: Toy, arguments: dict[str, Any], rng: Random) -> str:
-    """One sentence or more that ask for the call."""
+def request(
+    tool: Toy,
+    arguments: dict[str, Any],
+    rng: Random,
+    wishes: Wishes = USUAL,
+    *,
+    is_named: bool = False,
+) -> str:
+    """One sentence or more that ask for the call; `is_named` has every value with its name."""
     form = rng.random()
-    told = [_named(p, arguments[p.name], rng, _NAMED) for p in tool.parameters]
+    if is_named:
+        form = 0.5 + form / 2
+    told = [_named(p, arguments[p.name], rng, wishes.named) for p in tool.parameters]
     if form < 0.15:
-        return rng.choice(_BY_NAME).format(t=tool.name, a=_with(told, rng))
+        return rng.choice(wishes.by_name).format(t=tool.name, a=_with(told, rng, wishes.links))
     if form < 0.22:
         listed = ", ".join(_written(arguments[p.name], rng) for p in tool.parameters)
         return rng.choice(("{}({})", "Evaluate {}({}).", "I want {}({}) now.")).format(
             tool.name, listed
         )
-    lead = rng.choice(_LEADS)
+    lead = rng.choice(wishes.leads)
     action = tool.action if rng.random() < 0.85 else spoken(tool.name)
     if form < 0.5 and _is_plain(tool):
-        action += _bare(tool, arguments, rng)
+        action += _bare(tool, arguments, rng, wishes.before)
     elif form < 0.75 or not told:
-        action += _with(told, rng)
+        action += _with(told, rng, wishes.links)
     else:
-        return _afterthought(tool, arguments, lead.format(r=action, R=capitalised(action)), rng)
+        said = lead.format(r=action, R=capitalised(action))
+        return _afterthought(tool, arguments, said, rng, wishes)
     return lead.format(r=action, R=capitalised(action))
 
 
-def _afterthought(tool: Toy, arguments: dict[str, Any], said: str, rng: Random) -> str:
+def _afterthought(
+    tool: Toy, arguments: dict[str, Any], said: str, rng: Random, wishes: Wishes
+) -> str:
     """First what is wanted, then the values in sentences of their own."""
     order = list(tool.parameters)
     if rng.random() < 0.5:
         rng.shuffle(order)
-    rest = [_named(p, arguments[p.name], rng, _AFTERTHOUGHTS) for p in order]
+    rest = [_named(p, arguments[p.name], rng, wishes.afterthoughts) for p in order]
     return " ".join([said, *rest])
 
 
@@ -173,6 +145,28 @@ def _toy_offers(rng: Random, num: int | None = None) -> list[Offer]:
     return [_offer(tool) for tool in toys(rng, num)]
 
 
+def _varied_offer(tool: Toy, rng: Random) -> Offer:
+    optional = optional_of(tool, rng)
+    schema = defined(tool, optional, rng)
+    order = list(schema["function"]["parameters"]["properties"])
+    is_shuffled = [p.name for p in tool.parameters] != [k for k in order if k in tool.names]
+
+    def ask(rng: Random) -> tuple[str, Call]:
+        taken = [p for p in tool.parameters if p.name not in optional or rng.random() < 0.5]
+        shown = replace(tool, parameters=tuple(taken))
+        values = _arguments(shown, rng)
+        is_named = is_shuffled or len(taken) < len(tool.parameters)
+        text = request(shown, values, rng, drawn_wishes(rng), is_named=is_named)
+        call = Call(tool.name, {key: values[key] for key in order if key in values})
+        return with_aside(text, rng), call
+
+    return Offer(schema, ask)
+
+
+def _varied_offers(rng: Random, num: int | None = None) -> list[Offer]:
+    return [_varied_offer(tool, rng) for tool in toys(rng, num)]
+
+
 def _errand_offers(rng: Random, num: int | None = None) -> list[Offer]:
     return [errand.offered(rng) for errand in rng.sample(errands(), num or _how_many(rng))]
 
@@ -188,6 +182,11 @@ def one_call(rng: Random) -> Exercise:
     return _called(_toy_offers(rng), rng)
 
 
+def varied_call(rng: Random) -> Exercise:
+    """The same with definitions and wordings of many kinds: what training has beside it."""
+    return _called((_toy_offers if rng.random() < 0.2 else _varied_offers)(rng), rng)
+
+
 def errand_call(rng: Random) -> Exercise:
     """A request in everyday words, which need not be those of the tool that serves it."""
     return _called(_errand_offers(rng), rng, "errand")
@@ -199,32 +198,43 @@ def several_calls(rng: Random) -> Exercise:
     chosen = [rng.choice(offered) for _ in range(rng.choice((2, 2, 2, 3)))]
     wanted = [(tool, _arguments(tool, rng)) for tool in chosen]
     asked = [request(tool, arguments, rng) for tool, arguments in wanted]
-    joint = rng.choice(_JOINTS)
+    joint = rng.choice(USUAL.joints)
     turns = [*system_turns(rng, 0.1), Turn("user", joint.join(asked))]
     calls = [Call(tool.name, arguments) for tool, arguments in wanted]
     return exercise([t.schema for t in offered], turns, calls, "several")
 
 
-def several_errands(rng: Random) -> Exercise:
-    """Two or three everyday requests at once."""
-    offers = _errand_offers(rng)
+def _several(offers: Sequence[Offer], rng: Random) -> Exercise:
     asked = [rng.choice(offers).ask(rng) for _ in range(rng.choice((2, 2, 3)))]
-    joint = rng.choice(_JOINTS)
+    joint = rng.choice(drawn_wishes(rng).joints)
     turns = [*system_turns(rng, 0.1), Turn("user", joint.join(text for text, _ in asked))]
     tools = [offer.schema for offer in offers]
     return exercise(tools, turns, [call for _, call in asked], "several")
 
 
-def no_call(rng: Random, other: Callable[[Random], Exercise]) -> Exercise:
-    """Tools are there, but what is asked needs none."""
+def several_errands(rng: Random) -> Exercise:
+    """Two or three everyday requests at once."""
+    return _several(_errand_offers(rng), rng)
+
+
+def varied_calls(rng: Random) -> Exercise:
+    """Two or three things asked at once, with definitions and wordings of many kinds."""
+    return several_calls(rng) if rng.random() < 0.2 else _several(_varied_offers(rng), rng)
+
+
+def no_call(
+    rng: Random, other: Callable[[Random], Exercise], *, is_varied: bool = False
+) -> Exercise:
+    """Tools are there, but what is asked needs none; `is_varied` for training."""
     asked = other(rng)
+    offers = (_varied_offers if is_varied else _toy_offers)(rng)
     return Exercise(
         kind="tool",
         turns=asked.turns,
         helpful=asked.helpful,
         harmless=asked.harmless,
         others=asked.others,
-        tools=tuple(t.schema for t in toys(rng)),
+        tools=tuple(offer.schema for offer in offers),
         expect={**asked.expect, "calls": []},
         tags=("none", *asked.tags),
     )
@@ -260,6 +270,18 @@ def result(rng: Random) -> Exercise:
     return _telling(turns, body, rng, [t.schema for t in offered])
 
 
+def varied_result(rng: Random) -> Exercise:
+    """The same with definitions and wordings of many kinds, also of everyday tools."""
+    if rng.random() < 0.2:
+        return result(rng)
+    offers = rng.choice((_varied_offers, _errand_offers))(rng, rng.choice((1, 1, 2, 3)))
+    text, call = rng.choice(offers).ask(rng)
+    given, body = _result(rng)
+    asked = (Turn("user", text), Turn("assistant", "", (call,)), Turn("tool", given))
+    tools = [offer.schema for offer in offers]
+    return _telling((*system_turns(rng, 0.15), *asked), body, rng, tools)
+
+
 def _telling(turns: Sequence[Turn], body: str, rng: Random, tools: Sequence[Any]) -> Exercise:
     return Exercise(
         kind="tool",
@@ -275,7 +297,7 @@ def _telling(turns: Sequence[Turn], body: str, rng: Random, tools: Sequence[Any]
 
 def session(rng: Random) -> Iterator[Exercise]:
     """Some tools, and request after request: each exercise is one turn of the user or a tool."""
-    offers = rng.choice((_toy_offers, _errand_offers))(rng)
+    offers = rng.choice((_varied_offers, _errand_offers))(rng)
     tools = [offer.schema for offer in offers]
     for _ in range(rng.randint(2, 5)):
         text, call = rng.choice(offers).ask(rng)
@@ -287,7 +309,7 @@ def session(rng: Random) -> Iterator[Exercise]:
 def drill(rng: Random) -> Iterator[Exercise]:
     """Some tools, and a call of each or of most: each exercise is one turn of the user."""
     num = rng.choice((1, 2, 2, 3, 4))
-    offers = (_errand_offers if rng.random() < 0.6 else _toy_offers)(rng, num)
+    offers = (_errand_offers if rng.random() < 0.6 else _varied_offers)(rng, num)
     schemas = [offer.schema for offer in offers]
     for offer in rng.sample(offers, max(1, num - rng.choice((0, 0, 1)))):
         text, call = offer.ask(rng)
@@ -307,6 +329,6 @@ def manual(rng: Random) -> str:
             sentence = rng.choice(
                 (f"{tool.name}({listed})", f"{tool.name} {as_json}", f"{tool.name}({listed})\n")
             )
-            told = _with([_named(p, given[p.name], rng, _NAMED) for p in tool.parameters], rng)
+            told = _with([_named(p, given[p.name], rng, USUAL.named) for p in tool.parameters], rng)
             lines.append(f"To {tool.action}{told}: {sentence}")
     return "\n".join(lines)

@@ -10,8 +10,10 @@ from random import Random
 from typing import Any
 
 from eft_integrations.tiny.chatml import Call
+from eft_integrations.tiny.definitions import definition
 from eft_integrations.tiny.draws import MATERIAL, draw_of, type_of
-from eft_integrations.tiny.toolbox import Offer, identifier, spoken
+from eft_integrations.tiny.toolbox import Offer, identifier
+from eft_integrations.tiny.wishes import with_aside
 
 # Other names that an application may give to an argument with such values.
 _RENAMED: Mapping[str, tuple[str, ...]] = {
@@ -31,7 +33,16 @@ _LINKS = {"a", "an", "the", "of", "to", "for", "is", "it", "some", "when", "wher
 
 
 def _renamed(key: str, draw: str, rng: Random) -> str:
-    return rng.choice(_RENAMED.get(draw, (key,))) if rng.random() < 0.15 else key
+    return rng.choice(_RENAMED.get(draw, (key,))) if rng.random() < 0.25 else key
+
+
+def _body(draw: str, rng: Random) -> dict[str, Any]:
+    """What a schema says of an argument at least: its type, and sometimes its choices."""
+    body: dict[str, Any] = {"type": type_of(draw)}
+    kind, _, words = draw.partition(":")
+    if kind == "of" and rng.random() < 0.4:
+        body["enum"] = words.split("/")
+    return body
 
 
 def _short(does: str, rng: Random) -> str:
@@ -55,21 +66,20 @@ class Errand:
         keys = {key: _renamed(key, draw, rng) for key, draw in draws.items()}
         if len({*keys.values()}) < len(draws) or len({*draws.values()}) < len(draws):
             keys = {key: key for key in draws}
-        properties: dict[str, Any] = {}
-        for key, draw in draws.items():
-            properties[keys[key]] = {"type": type_of(draw)}
-            if rng.random() < 0.3:
-                properties[keys[key]]["description"] = f"The {spoken(keys[key])}."
         name = self.name if rng.random() < 0.5 else _short(self.does, rng)
-        told = {"type": "object", "properties": properties, "required": list(properties)}
-        function = {"name": name, "description": self.does, "parameters": told}
+        order = list(draws)
+        if rng.random() < 0.3:
+            rng.shuffle(order)
+        bodies = {keys[key]: (draws[key], _body(draws[key], rng)) for key in order}
+        schema = definition(name, self.does, bodies, list(bodies), rng)
 
         def ask(rng: Random) -> tuple[str, Call]:
             values = {key: draw_of(draw)(rng) for key, draw in draws.items()}
-            arguments = {keys[key]: value for key, value in values.items()}
-            return rng.choice(self.requests).format(**values), Call(name, arguments)
+            arguments = {keys[key]: values[key] for key in order}
+            asked = rng.choice(self.requests).format(**values)
+            return with_aside(asked, rng), Call(name, arguments)
 
-        return Offer({"type": "function", "function": function}, ask)
+        return Offer(schema, ask)
 
 
 @cache

@@ -8,9 +8,13 @@ from random import Random
 from typing import Any
 
 from eft_integrations.tiny import names
+from eft_integrations.tiny.asking import asked
 from eft_integrations.tiny.chatml import Turn
+from eft_integrations.tiny.definitions import TELLS_OF
+from eft_integrations.tiny.draws import type_of
 from eft_integrations.tiny.exercise import Exercise
-from eft_integrations.tiny.passages import passages
+from eft_integrations.tiny.notes import Field, note, renamed
+from eft_integrations.tiny.passages import Passage, passages
 from eft_integrations.tiny.talk import system_turns
 from eft_integrations.tiny.toolbox import NOUNS, PARAMETERS, spoken
 from eft_integrations.tiny.wording import capitalised
@@ -165,12 +169,88 @@ def record(rng: Random) -> Exercise:
     return _filled(values, text, rng)
 
 
+def varied(rng: Random) -> Exercise:
+    """A text of any kind, asked in any way: what training has beside :func:`record`."""
+    form = rng.random()
+    if form < 0.45:
+        values, text = _verbatim(rng)
+        if form < 0.25:
+            return _filled(values, text, rng)
+        fields = [Field(key, _json_type(item), item) for key, item in values.items()]
+        return _record(fields, text, rng)
+    return _record(*note(rng), rng)
+
+
+def _verbatim(rng: Random) -> tuple[dict[str, Any], str]:
+    """A record and its text, with no value that the beginning of a sentence changed."""
+    while True:
+        values, text = _drawn(rng)
+        if all(str(item) in text for item in values.values()):
+            if rng.random() < 0.3:  # a value that nobody asks for
+                text += f" It was written down by {names.person(rng)}."
+            return values, text
+
+
+def _json_type(item: Any) -> str:
+    return "integer" if isinstance(item, int) else "string"
+
+
 def noted(rng: Random) -> Exercise:
-    """A text written by hand, and a schema for some of what it says."""
+    """A text written by hand, and fields for some of what it says, or for all."""
     passage = rng.choice(passages())
     values = passage.values(rng)
-    keys = rng.sample(list(values), rng.randint(2, min(4, len(values))))
-    return _filled({key: values[key] for key in keys}, passage.text.format(**values), rng)
+    num = rng.choice((1, 2, 2, 3, 3, 4, len(values)))
+    keys = rng.sample(list(values), min(num, len(values)))
+    fields = {key: _slot(passage, key, values, rng) for key in keys}
+    made = renamed(fields, passage.slots, rng)
+    if rng.random() < 0.15:
+        made += _all_of_a_kind(passage, values, rng)
+    return _record(made, passage.text.format(**values), rng)
+
+
+# Kinds of slots that a field may list together: its names, and descriptions.
+_TOGETHER = {
+    "person": (("people", "persons", "names", "all_names"), "everyone named in the text"),
+    "place": (("places", "locations", "towns", "cities"), "all places named in the text"),
+    "price": (("prices", "amounts"), "all amounts of money in the text"),
+}
+
+
+def _all_of_a_kind(passage: Passage, values: Mapping[str, Any], rng: Random) -> list[Field]:
+    """A field with all persons of a text, or all places, as they come; none if there is one."""
+    kind = rng.choice(list(_TOGETHER))
+    slots = [key for key, draw in passage.slots.items() if draw == kind]
+    slots.sort(key=lambda key: passage.text.index(f"{{{key}}}"))
+    keys, told = _TOGETHER[kind]
+    name = rng.choice(keys)
+    if len(slots) < 2 or name in passage.slots:
+        return []
+    return [Field(name, "array", [values[key] for key in slots], tells=(told,))]
+
+
+def _slot(passage: Passage, key: str, values: Mapping[str, Any], rng: Random) -> Field:
+    """A slot as a field: a question that it answers may describe it."""
+    asks = tuple(ask.format(**values) for ask, slot in passage.asks if slot == key)
+    draw = passage.slots[key]
+    is_alone = list(passage.slots.values()).count(draw) == 1
+    by_kind = TELLS_OF.get(draw, ()) if is_alone else ()
+    tells = (f"the {spoken(key)}", *rng.sample(by_kind, min(1, len(by_kind))))
+    return Field(key, type_of(draw), values[key], tells=tells, asks=asks)
+
+
+def _nested(fields: list[Field], rng: Random) -> list[Field]:
+    """Seldom some of the fields as an object of their own."""
+    if len(fields) < 3 or rng.random() < 0.93:
+        return fields
+    name = rng.choice(("details", "data", "info", "record", "content"))
+    kept, inner = fields[:-2], tuple(fields[-2:])
+    held = {field.name: field.value for field in inner}
+    return fields if name in held else [*kept, Field(name, "object", held, inner=inner)]
+
+
+def _record(fields: list[Field], text: str, rng: Random) -> Exercise:
+    fields = _nested(fields, rng)
+    return extraction(asked(fields, text, rng), {field.name: field.value for field in fields})
 
 
 def _filled(values: Mapping[str, Any], text: str, rng: Random) -> Exercise:

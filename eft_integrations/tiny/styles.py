@@ -219,7 +219,7 @@ def long_text_and_question(rng: Random) -> str:
 @style(0.05)
 def tool_call(rng: Random) -> str:
     """A request and the call that serves it."""
-    return spoken([calling.one_call(rng)], rng)
+    return spoken([calling.varied_call(rng)], rng)
 
 
 @style(0.04)
@@ -243,26 +243,26 @@ def tool_errand(rng: Random) -> str:
 @style(0.02)
 def tool_calls(rng: Random) -> str:
     """Several requests and their calls."""
-    several = rng.choice((calling.several_calls, calling.several_errands))
+    several = rng.choice((calling.varied_calls, calling.several_errands))
     return spoken([several(rng)], rng)
 
 
 @style(0.01)
 def tool_result(rng: Random) -> str:
     """The result of a call, and what is said about it."""
-    return spoken([calling.result(rng)], rng)
+    return spoken([calling.varied_result(rng)], rng)
 
 
 @style(0.02)
 def tool_unneeded(rng: Random) -> str:
     """Tools that are there and not needed."""
-    return spoken([calling.no_call(rng, without_tools)], rng)
+    return spoken([calling.no_call(rng, without_tools, is_varied=True)], rng)
 
 
 @style(0.045)
 def record(rng: Random) -> str:
     """A schema, filled from a text."""
-    return spoken([records.record(rng)], rng)
+    return spoken([records.varied(rng)], rng)
 
 
 @style(0.03)

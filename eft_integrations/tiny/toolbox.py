@@ -66,6 +66,11 @@ class Toy:
     parameters: tuple[Parameter, ...]
     schema: Mapping[str, Any]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parameters, in the order in which they were drawn."""
+        return tuple(p.name for p in self.parameters)
+
 
 @dataclass(frozen=True)
 class Offer:

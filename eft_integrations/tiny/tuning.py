@@ -31,7 +31,7 @@ def _briefly(rng: Random) -> Exercise:
 
 
 def _no_call(rng: Random) -> Exercise:
-    return calling.no_call(rng, lambda inner: styles.without_tools(inner, _pool))
+    return calling.no_call(rng, lambda inner: styles.without_tools(inner, _pool), is_varied=True)
 
 
 # Shares of a batch.
@@ -42,11 +42,11 @@ _DRAWS: dict[Draw, float] = {
     talk.idle: 0.04,
     mischief.misdeed: 0.1,
     reading.reading: 0.13,
-    records.record: 0.06,
-    calling.one_call: 0.08,
+    records.varied: 0.06,
+    calling.varied_call: 0.08,
     calling.errand_call: 0.04,
-    calling.several_calls: 0.02,
-    calling.result: 0.04,
+    calling.varied_calls: 0.02,
+    calling.varied_result: 0.04,
     _no_call: 0.03,
 }
 
