@@ -169,11 +169,13 @@ def _offer(tool: Toy) -> Offer:
     return Offer(tool.schema, ask)
 
 
-def _toy_offers(rng: Random, num: int | None = None) -> list[Offer]:
+def toy_offers(rng: Random, num: int | None = None) -> list[Offer]:
+    """Tools that never existed."""
     return [_offer(tool) for tool in toys(rng, num)]
 
 
-def _errand_offers(rng: Random, num: int | None = None) -> list[Offer]:
+def errand_offers(rng: Random, num: int | None = None) -> list[Offer]:
+    """Everyday tools, asked for in everyday words."""
     return [errand.offered(rng) for errand in rng.sample(errands(), num or _how_many(rng))]
 
 
@@ -185,12 +187,12 @@ def _called(offers: Sequence[Offer], rng: Random, *tags: str) -> Exercise:
 
 def one_call(rng: Random) -> Exercise:
     """A request that one of the tools serves."""
-    return _called(_toy_offers(rng), rng)
+    return _called(toy_offers(rng), rng)
 
 
 def errand_call(rng: Random) -> Exercise:
     """A request in everyday words, which need not be those of the tool that serves it."""
-    return _called(_errand_offers(rng), rng, "errand")
+    return _called(errand_offers(rng), rng, "errand")
 
 
 def several_calls(rng: Random) -> Exercise:
@@ -207,7 +209,7 @@ def several_calls(rng: Random) -> Exercise:
 
 def several_errands(rng: Random) -> Exercise:
     """Two or three everyday requests at once."""
-    offers = _errand_offers(rng)
+    offers = errand_offers(rng)
     asked = [rng.choice(offers).ask(rng) for _ in range(rng.choice((2, 2, 3)))]
     joint = rng.choice(_JOINTS)
     turns = [*system_turns(rng, 0.1), Turn("user", joint.join(text for text, _ in asked))]
@@ -230,7 +232,7 @@ def no_call(rng: Random, other: Callable[[Random], Exercise]) -> Exercise:
     )
 
 
-def _result(rng: Random) -> tuple[str, str]:
+def outcome(rng: Random) -> tuple[str, str]:
     """What the tool gives back, and the sentence that tells it, without its full stop."""
     things = [str(names.whole_number(rng)), names.phrase(rng), names.person(rng), names.code(rng)]
     item = rng.choice(things)
@@ -250,7 +252,7 @@ def result(rng: Random) -> Exercise:
     offered = toys(rng, rng.choice((1, 1, 2, 3)))
     tool = rng.choice(offered)
     arguments = _arguments(tool, rng)
-    given, body = _result(rng)
+    given, body = outcome(rng)
     turns = (
         *system_turns(rng, 0.15),
         Turn("user", request(tool, arguments, rng)),
@@ -275,19 +277,19 @@ def _telling(turns: Sequence[Turn], body: str, rng: Random, tools: Sequence[Any]
 
 def session(rng: Random) -> Iterator[Exercise]:
     """Some tools, and request after request: each exercise is one turn of the user or a tool."""
-    offers = rng.choice((_toy_offers, _errand_offers))(rng)
+    offers = rng.choice((toy_offers, errand_offers))(rng)
     tools = [offer.schema for offer in offers]
     for _ in range(rng.randint(2, 5)):
         text, call = rng.choice(offers).ask(rng)
         yield exercise(tools, [Turn("user", text)], [call])
-        given, body = _result(rng)
+        given, body = outcome(rng)
         yield _telling([Turn("tool", given)], body, rng, tools)
 
 
 def drill(rng: Random) -> Iterator[Exercise]:
     """Some tools, and a call of each or of most: each exercise is one turn of the user."""
     num = rng.choice((1, 2, 2, 3, 4))
-    offers = (_errand_offers if rng.random() < 0.6 else _toy_offers)(rng, num)
+    offers = (errand_offers if rng.random() < 0.6 else toy_offers)(rng, num)
     schemas = [offer.schema for offer in offers]
     for offer in rng.sample(offers, max(1, num - rng.choice((0, 0, 1)))):
         text, call = offer.ask(rng)
