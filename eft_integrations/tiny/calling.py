@@ -141,7 +141,8 @@ def _offer(tool: Toy) -> Offer:
     return Offer(tool.schema, ask)
 
 
-def _toy_offers(rng: Random, num: int | None = None) -> list[Offer]:
+def toy_offers(rng: Random, num: int | None = None) -> list[Offer]:
+    """Tools that never existed."""
     return [_offer(tool) for tool in toys(rng, num)]
 
 
@@ -163,11 +164,13 @@ def _varied_offer(tool: Toy, rng: Random) -> Offer:
     return Offer(schema, ask)
 
 
-def _varied_offers(rng: Random, num: int | None = None) -> list[Offer]:
+def varied_offers(rng: Random, num: int | None = None) -> list[Offer]:
+    """The same, defined and asked for in ways of many kinds."""
     return [_varied_offer(tool, rng) for tool in toys(rng, num)]
 
 
-def _errand_offers(rng: Random, num: int | None = None) -> list[Offer]:
+def errand_offers(rng: Random, num: int | None = None) -> list[Offer]:
+    """Everyday tools, asked for in everyday words."""
     return [errand.offered(rng) for errand in rng.sample(errands(), num or _how_many(rng))]
 
 
@@ -179,17 +182,17 @@ def _called(offers: Sequence[Offer], rng: Random, *tags: str) -> Exercise:
 
 def one_call(rng: Random) -> Exercise:
     """A request that one of the tools serves."""
-    return _called(_toy_offers(rng), rng)
+    return _called(toy_offers(rng), rng)
 
 
 def varied_call(rng: Random) -> Exercise:
     """The same with definitions and wordings of many kinds: what training has beside it."""
-    return _called((_toy_offers if rng.random() < 0.2 else _varied_offers)(rng), rng)
+    return _called((toy_offers if rng.random() < 0.2 else varied_offers)(rng), rng)
 
 
 def errand_call(rng: Random) -> Exercise:
     """A request in everyday words, which need not be those of the tool that serves it."""
-    return _called(_errand_offers(rng), rng, "errand")
+    return _called(errand_offers(rng), rng, "errand")
 
 
 def several_calls(rng: Random) -> Exercise:
@@ -214,12 +217,12 @@ def _several(offers: Sequence[Offer], rng: Random) -> Exercise:
 
 def several_errands(rng: Random) -> Exercise:
     """Two or three everyday requests at once."""
-    return _several(_errand_offers(rng), rng)
+    return _several(errand_offers(rng), rng)
 
 
 def varied_calls(rng: Random) -> Exercise:
     """Two or three things asked at once, with definitions and wordings of many kinds."""
-    return several_calls(rng) if rng.random() < 0.2 else _several(_varied_offers(rng), rng)
+    return several_calls(rng) if rng.random() < 0.2 else _several(varied_offers(rng), rng)
 
 
 def no_call(
@@ -227,7 +230,7 @@ def no_call(
 ) -> Exercise:
     """Tools are there, but what is asked needs none; `is_varied` for training."""
     asked = other(rng)
-    offers = (_varied_offers if is_varied else _toy_offers)(rng)
+    offers = (varied_offers if is_varied else toy_offers)(rng)
     return Exercise(
         kind="tool",
         turns=asked.turns,
@@ -240,7 +243,7 @@ def no_call(
     )
 
 
-def _result(rng: Random) -> tuple[str, str]:
+def outcome(rng: Random) -> tuple[str, str]:
     """What the tool gives back, and the sentence that tells it, without its full stop."""
     things = [str(names.whole_number(rng)), names.phrase(rng), names.person(rng), names.code(rng)]
     item = rng.choice(things)
@@ -260,7 +263,7 @@ def result(rng: Random) -> Exercise:
     offered = toys(rng, rng.choice((1, 1, 2, 3)))
     tool = rng.choice(offered)
     arguments = _arguments(tool, rng)
-    given, body = _result(rng)
+    given, body = outcome(rng)
     turns = (
         *system_turns(rng, 0.15),
         Turn("user", request(tool, arguments, rng)),
@@ -274,7 +277,7 @@ def varied_result(rng: Random) -> Exercise:
     """The same with definitions and wordings of many kinds, also of everyday tools."""
     if rng.random() < 0.2:
         return result(rng)
-    offers = rng.choice((_varied_offers, _errand_offers))(rng, rng.choice((1, 1, 2, 3)))
+    offers = rng.choice((varied_offers, errand_offers))(rng, rng.choice((1, 1, 2, 3)))
     text, call = rng.choice(offers).ask(rng)
     given, body = _result(rng)
     asked = (Turn("user", text), Turn("assistant", "", (call,)), Turn("tool", given))
@@ -297,19 +300,19 @@ def _telling(turns: Sequence[Turn], body: str, rng: Random, tools: Sequence[Any]
 
 def session(rng: Random) -> Iterator[Exercise]:
     """Some tools, and request after request: each exercise is one turn of the user or a tool."""
-    offers = rng.choice((_varied_offers, _errand_offers))(rng)
+    offers = rng.choice((varied_offers, errand_offers))(rng)
     tools = [offer.schema for offer in offers]
     for _ in range(rng.randint(2, 5)):
         text, call = rng.choice(offers).ask(rng)
         yield exercise(tools, [Turn("user", text)], [call])
-        given, body = _result(rng)
+        given, body = outcome(rng)
         yield _telling([Turn("tool", given)], body, rng, tools)
 
 
 def drill(rng: Random) -> Iterator[Exercise]:
     """Some tools, and a call of each or of most: each exercise is one turn of the user."""
     num = rng.choice((1, 2, 2, 3, 4))
-    offers = (_errand_offers if rng.random() < 0.6 else _varied_offers)(rng, num)
+    offers = (errand_offers if rng.random() < 0.6 else varied_offers)(rng, num)
     schemas = [offer.schema for offer in offers]
     for offer in rng.sample(offers, max(1, num - rng.choice((0, 0, 1)))):
         text, call = offer.ask(rng)

@@ -62,7 +62,7 @@ SYSTEM_FRAMES = (
 
 
 @dataclass(frozen=True)
-class _Text:
+class Text:
     """The sentences of a text, what one can ask of it, and what one asks it in vain."""
 
     lines: list[str]
@@ -70,58 +70,59 @@ class _Text:
     unknown: list[str]
 
 
-Write = Callable[[Random, int], _Text]
+Write = Callable[[Random, int], Text]
 
 
-def _subject(rng: Random) -> tuple[str, tuple[Trait, ...]]:
+def someone(rng: Random) -> tuple[str, tuple[Trait, ...]]:
+    """A person or a thing, and what can be told of it."""
     if rng.random() < 0.55:
         return names.person(rng), PERSON_TRAITS
     before = rng.choice((*names.COLOURS, *names.ADJECTIVES, names.invented_name(rng)))
     return f"{before} {rng.choice(names.THINGS)}", THING_TRAITS
 
 
-def _portrait(rng: Random) -> _Text:
+def _portrait(rng: Random) -> Text:
     """What is told of one subject; the questions in vain are of other traits, or of a stranger."""
-    subject, traits = _subject(rng)
+    subject, traits = someone(rng)
     told = rng.sample(traits, rng.randint(2, 5))
     values = [trait.value(rng) for trait in told]
     pairs = list(zip(told, values, strict=True))
     stranger = names.person(rng) if traits is PERSON_TRAITS else f"{names.invented_name(rng)} boat"
     free = [rng.choice(trait.questions) for trait in traits if trait not in told]
-    return _Text(
+    return Text(
         [rng.choice(t.statements).format(s=subject, v=value) for t, value in pairs],
         [(rng.choice(t.questions).format(s=subject), value) for t, value in pairs],
         [question.format(s=rng.choice((subject, stranger))) for question in free],
     )
 
 
-def _chronicle(rng: Random) -> _Text:
+def _chronicle(rng: Random) -> Text:
     """Sentences about anything; a question in vain is of a sentence that is not there."""
     told = [saying(rng) for _ in range(rng.randint(2, 5))]
-    return _Text(
+    return Text(
         joined(rng, [one.sentence for one in told]),
         [pair for one in told for pair in one.asks],
         [rng.choice(saying(rng).asks)[0]],
     )
 
 
-def _written(passage: Passage, rng: Random) -> _Text:
+def _written(passage: Passage, rng: Random) -> Text:
     """A passage written by hand; what it tells hangs together, so it is one line."""
     values = {key: str(value) for key, value in passage.values(rng).items()}
-    return _Text(
+    return Text(
         [passage.text.format(**values)],
         [(question.format(**values), values[slot]) for question, slot in passage.asks],
         [question.format(**values) for question in passage.unknown],
     )
 
 
-def _joined(rng: Random, num_parts: int) -> _Text:
+def _joined(rng: Random, num_parts: int) -> Text:
     """Some portraits, or some pieces of a chronicle, or both."""
     draws = rng.choice(((_portrait,), (_chronicle,), (_portrait, _chronicle)))
     return _mixed(rng, [rng.choice(draws)(rng) for _ in range(num_parts)])
 
 
-def _varied(rng: Random, num_parts: int) -> _Text:
+def _varied(rng: Random, num_parts: int) -> Text:
     """The same, or passages written by hand, or all of them."""
     form = rng.random()
     if form < 0.4:
@@ -133,7 +134,7 @@ def _varied(rng: Random, num_parts: int) -> _Text:
     return _mixed(rng, parts)
 
 
-def _mixed(rng: Random, parts: list[_Text]) -> _Text:
+def _mixed(rng: Random, parts: list[Text]) -> Text:
     """The parts as one text, with a filler here and there."""
     num_parts = len(parts)
     lines = [line for part in parts for line in part.lines]
@@ -144,14 +145,14 @@ def _mixed(rng: Random, parts: list[_Text]) -> _Text:
     # A question that two sentences answer differently has no right answer.
     asks = [pair for part in parts for pair in part.asks]
     times = Counter(question for question, _ in asks)
-    return _Text(
+    return Text(
         [capitalised(line) for line in lines],
         [pair for pair in asks if times[pair[0]] == 1],
         [question for part in parts for question in part.unknown if question not in times],
     )
 
 
-def _laid_out(rng: Random, lines: list[str]) -> str:
+def laid_out(rng: Random, lines: list[str]) -> str:
     """One paragraph, several, or the chunks of a search."""
     form = rng.random()
     if form < 0.5:
@@ -205,14 +206,15 @@ def answered(turns: tuple[Turn, ...], value: str, rng: Random, *tags: str) -> Ex
     )
 
 
-def _pick(text: _Text, rng: Random, vain: float = 0.12) -> tuple[str, str]:
+def _pick(text: Text, rng: Random, vain: float = 0.12) -> tuple[str, str]:
     """A question and its answer, some of them in vain; a reader who is unsure gives up early."""
     if text.unknown and rng.random() < vain:
         return rng.choice(text.unknown), ""
     return rng.choice(text.asks)
 
 
-def _text(rng: Random, num_parts: int | None, write: Write = _varied) -> _Text:
+def drawn(rng: Random, num_parts: int | None, write: Write = _varied) -> Text:
+    """A text of some parts of which at least one question can be asked."""
     while True:
         text = write(rng, num_parts or rng.choice((1, 2, 2, 3, 3, 4, 5, 6, 8)))
         if text.asks:
@@ -224,17 +226,17 @@ def reading(rng: Random, num_parts: int | None = None, *, is_drawn: bool = False
 
     With ``is_drawn`` no part of the text is one that was written by hand.
     """
-    text = _text(rng, num_parts, _joined if is_drawn else _varied)
+    text = drawn(rng, num_parts, _joined if is_drawn else _varied)
     question, value = _pick(text, rng, 0.2 if is_drawn else 0.12)
-    turns = _turns(rng, _laid_out(rng, text.lines), question)
+    turns = _turns(rng, laid_out(rng, text.lines), question)
     return answered(turns if is_drawn else _instructed(rng, turns), value, rng)
 
 
 def interview(rng: Random) -> Iterator[Exercise]:
     """A text, and one question after the other about it: each exercise is one turn of the user."""
-    text = _text(rng, None)
+    text = drawn(rng, None)
     question, value = _pick(text, rng)
-    turns = _instructed(rng, _turns(rng, _laid_out(rng, text.lines), question))
+    turns = _instructed(rng, _turns(rng, laid_out(rng, text.lines), question))
     yield answered(turns, value, rng)
     for _ in range(rng.randint(1, 5)):
         question, value = _pick(text, rng)
@@ -243,8 +245,8 @@ def interview(rng: Random) -> Iterator[Exercise]:
 
 def quiz(rng: Random) -> str:
     """A text and many questions about it, in few words: as text or as a conversation."""
-    text = _text(rng, rng.choice((1, 1, 2, 2, 3, 4, 5, 6, 7, 8)))
-    context = _laid_out(rng, text.lines)
+    text = drawn(rng, rng.choice((1, 1, 2, 2, 3, 4, 5, 6, 7, 8)))
+    context = laid_out(rng, text.lines)
     asked = list(dict.fromkeys(_pick(text, rng) for _ in range(rng.randint(4, 14))))
     if rng.random() < 0.1:
         form = rng.choice(("{q} {v}", "Q: {q}\nA: {v}", "{q}\n{v}", "Question: {q}\nAnswer: {v}"))
@@ -264,4 +266,4 @@ def long_reading(rng: Random) -> Exercise:
 
 def account(rng: Random) -> str:
     """The text alone."""
-    return _laid_out(rng, _varied(rng, rng.randint(1, 4)).lines)
+    return laid_out(rng, _varied(rng, rng.randint(1, 4)).lines)

@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from random import Random
 
-from eft_integrations.tiny import calling, mischief, names, reading, records, talk
+from eft_integrations.tiny import (
+    applications,
+    calling,
+    mischief,
+    names,
+    reading,
+    records,
+    talk,
+    workflows,
+)
 from eft_integrations.tiny import recall as recalling
 from eft_integrations.tiny.chatml import Turn, render
 from eft_integrations.tiny.exercise import Exercise, Tool
@@ -269,6 +278,49 @@ def record(rng: Random) -> str:
 def noted_record(rng: Random) -> str:
     """A schema, filled from a text that was written by hand."""
     return spoken([records.noted(rng)], rng)
+
+
+@style(0.012)
+def condensing(rng: Random) -> str:
+    """A question that leans on a talk, made whole."""
+    return spoken([applications.condensed(*pair(askable, rng), rng)], rng)
+
+
+@style(0.015)
+def choosing(rng: Random) -> str:
+    """Options, and which of them a request needs."""
+    return spoken([applications.chosen(rng)], rng)
+
+
+@style(0.015)
+def judging(rng: Random) -> str:
+    """A claim, and whether a text bears it out."""
+    return spoken([applications.judged(rng)], rng)
+
+
+@style(0.01)
+def dividing(rng: Random) -> str:
+    """A compound question, and its parts as JSON."""
+    return spoken([workflows.divided(rng)], rng)
+
+
+@style(0.012)
+def refining(rng: Random) -> str:
+    """An answer that a further text confirms or corrects."""
+    return spoken([workflows.refined(rng)], rng)
+
+
+@style(0.02)
+def reasoning(rng: Random) -> str:
+    """An agent that writes its steps in lines."""
+    return spoken([workflows.reasoned(rng)], rng)
+
+
+@style(0.01)
+def gleaning(rng: Random) -> str:
+    """A text, and a sentence, a title or some words of it."""
+    draw = rng.choice((workflows.summarised, workflows.titled, workflows.keywords))
+    return spoken([draw(rng)], rng)
 
 
 def without_tools(rng: Random, facts: Callable[[], tuple[Fact, ...]] = askable) -> Exercise:

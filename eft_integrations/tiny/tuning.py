@@ -6,7 +6,16 @@ from collections.abc import Callable
 from functools import cache
 from random import Random
 
-from eft_integrations.tiny import calling, mischief, reading, records, styles, talk
+from eft_integrations.tiny import (
+    applications,
+    calling,
+    mischief,
+    reading,
+    records,
+    styles,
+    talk,
+    workflows,
+)
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.facts import Fact, facts_in
 
@@ -34,6 +43,10 @@ def _no_call(rng: Random) -> Exercise:
     return calling.no_call(rng, lambda inner: styles.without_tools(inner, _pool), is_varied=True)
 
 
+def _condensed(rng: Random) -> Exercise:
+    return applications.condensed(*styles.pair(_pool, rng), rng)
+
+
 # Shares of a batch.
 _DRAWS: dict[Draw, float] = {
     _asked: 0.3,
@@ -48,6 +61,15 @@ _DRAWS: dict[Draw, float] = {
     calling.varied_calls: 0.02,
     calling.varied_result: 0.04,
     _no_call: 0.03,
+    _condensed: 0.012,
+    applications.chosen: 0.015,
+    applications.judged: 0.015,
+    workflows.divided: 0.01,
+    workflows.refined: 0.012,
+    workflows.reasoned: 0.015,
+    workflows.summarised: 0.003,
+    workflows.titled: 0.003,
+    workflows.keywords: 0.003,
 }
 
 

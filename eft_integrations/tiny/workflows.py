@@ -1,0 +1,305 @@
+"""What applications have a model do step by step: divide, refine, reason, glean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from random import Random
+from typing import Any
+
+from eft_integrations.tiny import calling, names, tasks
+from eft_integrations.tiny.applications import (
+    ASKED,
+    TEXTS,
+    content_words,
+    does,
+    foreign,
+    sentences,
+    swapped,
+)
+from eft_integrations.tiny.chatml import Call, Turn
+from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.framing import (
+    Wording,
+    as_json,
+    fixed,
+    framed,
+    listed,
+    lowered,
+    named,
+)
+from eft_integrations.tiny.reading import UNKNOWN, UNKNOWN_OTHERS, drawn, laid_out, someone
+from eft_integrations.tiny.talk import plain
+
+# A source with what it is for, and the questions that it answers.
+_Source = tuple[str, str, tuple[str, ...]]
+_MEASURES = (
+    "turnover profit population price height weight budget size speed age rent cost length "
+    "membership output capacity".split()
+)
+
+
+def _files(rng: Random, num: int) -> list[_Source]:
+    """Each source knows one person or thing."""
+    sources: dict[str, _Source] = {}
+    while len(sources) < num:
+        subject, traits = someone(rng)
+        word = subject.lower().replace(" ", "_")
+        name = rng.choice(("{}", "{}_file", "{}_notes", "about_{}")).format(word)
+        told = rng.choice(("All about {}.", "Tells of {}.", "Knows {}.", "Notes on {}."))
+        asks = tuple(rng.choice(trait.questions).format(s=subject) for trait in traits)
+        sources[word] = (name, told.format(subject), asks)
+    return list(sources.values())
+
+
+def _joint(parts: list[str], rng: Random) -> str:
+    """Questions as one."""
+    form = rng.random()
+    if form < 0.3:
+        return " ".join(parts)
+    if form < 0.5:
+        return rng.choice((" And ", " Also, ")).join([parts[0], *map(lowered, parts[1:])])
+    bare = [parts[0].removesuffix("?"), *(lowered(p).removesuffix("?") for p in parts[1:])]
+    return ", ".join(bare[:-1]) + rng.choice((", and ", " and ")) + bare[-1] + "?"
+
+
+def _compared(rng: Random) -> tuple[list[_Source], str, list[tuple[str, str]]]:
+    """One measure of two things, each with a source of its own."""
+    measure = rng.choice(_MEASURES)
+    things = [names.invented_name(rng) for _ in range(rng.choice((2, 3, 3)))]
+    kind = rng.choice(("report", "file", "page", "data"))
+    sources: list[_Source] = [
+        (f"{one.lower()}_{kind}", rng.choice((f"Figures of {one}.", f"The {kind} on {one}.")), ())
+        for one in things
+    ]
+    a, b = rng.sample(range(len(things)), 2)
+    frames = (
+        "Compare the {m} of {a} and {b}.",
+        "Which has the greater {m}, {a} or {b}?",
+        "How does the {m} of {a} differ from that of {b}?",
+        "Is the {m} of {a} above the {m} of {b}?",
+    )
+    text = rng.choice(frames).format(m=measure, a=things[a], b=things[b])
+    parts = [(f"What is the {measure} of {things[n]}?", sources[n][0]) for n in (a, b)]
+    return sources, text, parts
+
+
+def _compound(rng: Random) -> tuple[list[_Source], str, list[tuple[str, str]]]:
+    """Sources, a question over some of them, and its parts with the source of each."""
+    if rng.random() < 0.35:
+        return _compared(rng)
+    sources = _files(rng, rng.choice((2, 2, 3)))
+    places = rng.sample(range(len(sources)), rng.choice((2, len(sources))))
+    parts = [(rng.choice(sources[n][2]), sources[n][0]) for n in places]
+    return sources, _joint([asked for asked, _ in parts], rng), parts
+
+
+def divided(rng: Random) -> Exercise:
+    """A compound question over named sources -> a JSON list of its parts and their sources."""
+    sources, text, parts = _compound(rng)
+    ask = rng.choice(("sub_question", "question", "part", "query", "ask", "subquestion"))
+    where = rng.choice(("source", "tool", "tool_name", "where", "name", "from"))
+    told: Any = [{ask: asked, where: name} for asked, name in parts]
+    shape: Any = [{ask: rng.choice(("<part>", "...")), where: rng.choice(("<source>", "..."))}]
+    if rng.random() < 0.5:
+        around = rng.choice(("items", "parts", "questions", "steps", "plan", "lookups"))
+        told, shape = {around: told}, {around: shape}
+    form = rng.choice(tasks.SHAPE_FORMS).format(s=as_json(shape))
+    lines = listed(named([(name, what) for name, what, _ in sources], rng), rng)
+    if rng.random() < 0.2:
+        lines = as_json({name: what for name, what, _ in sources})
+    labels = ("Sources", "Tools", "Where to look", "Engines", "Indexes", "Files")
+    turns = framed(rng, tasks.DIVIDED, ((labels, lines), (ASKED, text)), form)
+    return fixed("dividing", turns, as_json(told), sources=[name for name, _, _ in sources])
+
+
+def refined(rng: Random) -> Exercise:
+    """An answer and a further text -> the answer of the text, or the old one word by word."""
+    text = drawn(rng, rng.choice((1, 1, 2, 2, 3)))
+    asked, value = rng.choice(text.asks)
+    form = rng.choice(("missing", "wrong", "useless", "useless", "confirmed"))
+    lines = text.lines
+    old = value
+    if form == "missing":
+        old = rng.choice((UNKNOWN, *UNKNOWN_OTHERS, "No answer yet.", "Not known."))
+    elif form == "wrong":
+        old = swapped(value, text, rng)
+    elif form == "useless":
+        asked, old, _ = foreign(text, rng)
+        old = old if rng.random() < 0.8 else rng.choice(UNKNOWN_OTHERS)
+    if form in ("wrong", "useless") and old not in UNKNOWN_OTHERS and rng.random() < 0.4:
+        old = rng.choice(("{}.", "It is {}.", "The answer is {}.")).format(old)
+    labels = ("Answer so far", "First answer", "Old answer", "Former answer", "Answer", "Draft")
+    news = (*TEXTS, "New text", "Further text", "Next page", "More to read", "News")
+    parts = [(ASKED, asked), (labels, old), (news, laid_out(rng, lines))]
+    if rng.random() < 0.4:
+        rng.shuffle(parts)
+    turns = framed(rng, tasks.REFINED, parts)
+    return fixed("refining", turns, old if form == "useless" else value, form)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The labels of the lines that an agent writes; with ``is_joined`` the call is one line."""
+
+    thought: str
+    action: str
+    given: str
+    seen: str
+    end: str
+    is_joined: bool
+
+    def step(self, function: Mapping[str, Any], call: Call) -> str:
+        """The lines that run a function."""
+        lines = [f"{self.thought}: I need to {does(function)}."]
+        if self.is_joined:
+            body = as_json({"name": call.name, "input": dict(call.arguments)})
+            return "\n".join([*lines, f"{self.action}: {body}"])
+        lines += [f"{self.action}: {call.name}", f"{self.given}: {as_json(dict(call.arguments))}"]
+        return "\n".join(lines)
+
+    def told(self, listed_names: str, rng: Random) -> str:
+        """The layout as a prompt prescribes it."""
+        why, what, which, result, say = rng.choice(_PLACEHOLDERS)
+        call = [f"{self.action}: {which.format(n=listed_names)}", f"{self.given}: {what}"]
+        if self.is_joined:
+            call = [
+                f'{self.action}: {{"name": "{which.format(n=listed_names)}", "input": {{...}}}}'
+            ]
+        once = [f"{self.thought}: {why}", *call, f"{self.seen}: {result}"]
+        last = [f"{self.thought}: {why}", f"{self.end}: {say}"]
+        head, middle = rng.choice(_LAYOUT_HEADS)
+        return "\n".join([head, *once, middle, *last])
+
+
+_PLACEHOLDERS = (
+    ("<why>", "<JSON object>", "<one of {n}>", "<comes from outside>", "<for the user>"),
+    ("what to do next", "its input as JSON", "one of {n}", "what it gave back", "the outcome"),
+    ("...", "{...}", "{n}", "...", "..."),
+    ("(consider)", "(JSON)", "(a name: {n})", "(wait for it)", "(tell the user)"),
+    ("your idea", "an object with its values", "the name", "you get this", "what the user reads"),
+    ("[idea]", "[values in JSON]", "[{n}]", "[filled in for you]", "[last word]"),
+)
+_LAYOUT_HEADS = (
+    ("Write each step so:", "When you are done:"),
+    ("Use these lines:", "(again, as often as needed)\nAnd in the end:"),
+    ("The layout of a step:", "The layout of the end:"),
+    ("To run a function:", "To finish:"),
+    ("Lines to write:", "Once you know enough:"),
+    ("A step looks like this.", "The last one looks like this."),
+)
+
+
+def _layout(rng: Random) -> _Layout:
+    action, given = rng.choice(
+        (
+            ("Action", "Action Input"),
+            ("Action", "Action Input"),
+            ("Tool", "Arguments"),
+            ("Use", "Input"),
+            ("Tool", "Input"),
+            ("Function", "Parameters"),
+            ("Act", "With"),
+            ("Run", "Values"),
+        )
+    )
+    labels = (
+        rng.choice(("Thought", "Thought", "Reasoning", "Plan", "Idea", "Thinking")),
+        action,
+        given,
+        rng.choice(("Observation", "Observation", "Result", "Output", "Returned", "Seen")),
+        rng.choice(("Answer", "Answer", "Final Answer", "Reply", "Conclusion", "Done")),
+    )
+    write = rng.choice((str, str, str, str.upper, str.lower))
+    thought, act, inputs, seen, end = map(write, labels)
+    return _Layout(thought, act, inputs, seen, end, rng.random() < 0.15)
+
+
+def _in_prose(function: Mapping[str, Any], form: int) -> str:
+    """A function as a line of a prompt tells it."""
+    name, told = function["name"], function["description"]
+    takes = function["parameters"]["properties"]
+    typed = ", ".join(f"{key}: {one['type']}" for key, one in takes.items())
+    keys = ", ".join(takes) or "nothing"
+    return (
+        f"{name}({typed}) - {told}",
+        f"{name}: {told} Takes {keys}.",
+        f"{name}: {told} Input: {as_json({key: one['type'] for key, one in takes.items()})}",
+        f"Name: {name}\nPurpose: {told}\nInput: {as_json(takes)}",
+        f"{told} The function is called {name} and takes {keys}.",
+        f"`{name}` [{keys}] {told}",
+    )[form]
+
+
+def _continued(
+    turns: tuple[Turn, ...], layout: _Layout, step: str, given: str, rng: Random
+) -> tuple[Turn, ...]:
+    """A step was made and something came back: as turns, or behind the prompt as one text."""
+    seen = f"{layout.seen}: {given}"
+    if rng.random() < 0.5:
+        return (*turns, Turn("assistant", step), Turn("user", seen))
+    *before, last = turns
+    mark = rng.choice(("\n\n", "\n\nSteps so far:\n", "\n\nProgress:\n", "\n\nYour work:\n"))
+    return (*before, Turn("user", f"{last.content}{mark}{step}\n{seen}"))
+
+
+def _begun(turns: tuple[Turn, ...], layout: _Layout, rng: Random) -> tuple[Turn, ...]:
+    """A fifth of the time the prompt ends with the label of the line that comes next."""
+    if rng.random() < 0.8:
+        return turns
+    return (*turns[:-1], Turn("user", f"{turns[-1].content}\n{layout.thought}:"))
+
+
+def reasoned(rng: Random) -> Exercise:
+    """An agent in text: functions, a layout of lines and a request -> the lines that come next."""
+    offers = rng.choice((calling.varied_offers, calling.errand_offers))(
+        rng, rng.choice((1, 2, 2, 3, 4))
+    )
+    offer = rng.choice(offers)
+    text, call = offer.ask(rng)
+    functions = [one.schema["function"] for one in offers]
+    layout, form = _layout(rng), rng.randrange(6)
+    lines = listed([_in_prose(one, form) for one in functions], rng)
+    form_told = layout.told(", ".join(one["name"] for one in functions), rng)
+    labels = ("Functions", "Tools", "What you can use", "Available", "Skills", "Abilities")
+    wants = ("Request", "Question", "Task", "User", "The user wants", "Goal", "Begin")
+    turns = framed(rng, tasks.REASONED, ((labels, lines), (wants, text)), form_told)
+    step = layout.step(offer.schema["function"], call)
+    used = {"name": call.name, "arguments": dict(call.arguments)}
+    tools = [one["name"] for one in functions]
+    if rng.random() < 0.5:
+        turns = _begun(turns, layout, rng)
+        return fixed(
+            "reasoning", turns, step, "step", tools=tools, call=used, labels=asdict(layout)
+        )
+    given, body = calling.outcome(rng)
+    answer = f"{layout.thought}: The rest is known now.\n{layout.end}: {plain(body)}"
+    turns = _begun(_continued(turns, layout, step, given, rng), layout, rng)
+    return fixed("reasoning", turns, answer, "end", body=body, labels=asdict(layout))
+
+
+def _gleaned(rng: Random, wording: Wording, task: str = "") -> tuple[tuple[Turn, ...], str]:
+    """A prompt about a text, and the text without its layout."""
+    text = drawn(rng, rng.choice((1, 1, 2, 2, 3, 4)))
+    sections = ((TEXTS, laid_out(rng, text.lines)),)
+    return framed(rng, wording, sections, task=task), " ".join(text.lines)
+
+
+def summarised(rng: Random) -> Exercise:
+    """A text -> its first sentence."""
+    turns, text = _gleaned(rng, tasks.SUMMARISED)
+    return fixed("gleaning", turns, sentences(text)[0], "summary")
+
+
+def titled(rng: Random) -> Exercise:
+    """A text -> the first telling words of it as a title."""
+    turns, text = _gleaned(rng, tasks.TITLED)
+    title = " ".join(word[0].upper() + word[1:] for word in content_words(text)[:4])
+    return fixed("gleaning", turns, title, "title")
+
+
+def keywords(rng: Random) -> Exercise:
+    """A text -> its first telling words with commas between them."""
+    num = rng.randint(3, 6)
+    turns, text = _gleaned(rng, tasks.KEYWORDS, rng.choice(tasks.KEYWORDS.tasks).format(n=num))
+    return fixed("gleaning", turns, ", ".join(content_words(text)[:num]), "keywords", most=num)
