@@ -167,7 +167,7 @@ def _options(rng: Random) -> list[_Option]:
     if form < 0.7:
         options = [(_desk if form < 0.4 else _said)(rng) for _ in range(num)]
     else:
-        offers = rng.choice((calling.toy_offers, calling.errand_offers))(rng, num)
+        offers = rng.choice((calling.varied_offers, calling.errand_offers))(rng, num)
         told = [(offer.schema["function"], offer.ask(rng)[0]) for offer in offers]
         options = [
             _Option(f["name"], f["description"], f"It can {does(f)}.", text) for f, text in told

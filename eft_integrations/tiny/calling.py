@@ -279,7 +279,7 @@ def varied_result(rng: Random) -> Exercise:
         return result(rng)
     offers = rng.choice((varied_offers, errand_offers))(rng, rng.choice((1, 1, 2, 3)))
     text, call = rng.choice(offers).ask(rng)
-    given, body = _result(rng)
+    given, body = outcome(rng)
     asked = (Turn("user", text), Turn("assistant", "", (call,)), Turn("tool", given))
     tools = [offer.schema for offer in offers]
     return _telling((*system_turns(rng, 0.15), *asked), body, rng, tools)

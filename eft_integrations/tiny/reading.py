@@ -265,5 +265,5 @@ def long_reading(rng: Random) -> Exercise:
 
 
 def account(rng: Random) -> str:
-    """The text alone."""
-    return laid_out(rng, _varied(rng, rng.randint(1, 4)).lines)
+    """The text alone; what people wrote by hand may ask, and so is no account."""
+    return laid_out(rng, _joined(rng, rng.randint(1, 4)).lines)
