@@ -75,7 +75,12 @@ class Recipe:
         row_lens = self.phase(step).row_lens
         return row_lens[step % len(row_lens)]
 
-    def rate(step: int, num_steps: int, num_warmup: int) -> float:
+    def rate(self, step: int) -> float:
+        """The learning rate of a step as a share of the recipe's own."""
+        return rate(step, self.num_steps, self.num_warmup)
+
+
+def rate(step: int, num_steps: int, num_warmup: int) -> float:
     """Share of the peak: up in a line, level, and down in a line from 40 % on."""
     if step < num_warmup:
         return (step + 1) / num_warmup
@@ -155,7 +160,7 @@ PRETRAINING = {
     ),
     "base": Recipe(
         shape=Shape(hidden_len=256, num_layers=6, mlp_len=640, num_heads=4, num_kv_heads=4),
-        phases=_ladder(3200, 1600),
+        phases=_ladder(3400, 1650),
     ),
 }
 # Which member a tuned one starts from, and how it is tuned.
