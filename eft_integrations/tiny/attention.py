@@ -31,7 +31,7 @@ def _attended(
 
 
 def packed_attention(
-    module: torch.nn.Module,
+    module: torch.nn.Module,  # noqa: ARG001 # called by transformers
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
