@@ -31,17 +31,17 @@ def _attended(
 
 
 def packed_attention(
-    module: torch.nn.Module,  # noqa: ARG001 # called by transformers
+    module: torch.nn.Module,  # noqa: ARG001 — as transformers calls it
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
+    attention_mask: torch.Tensor | None,  # noqa: ARG001 — none is made for an attention of ours
     *,
     documents: torch.Tensor,
     scaling: float,
-    **kwargs: Any,
+    **kwargs: Any,  # noqa: ARG001 — as transformers calls it
 ) -> tuple[torch.Tensor, None]:
-    """Causal attention inside documents, as transformers calls it.
+    """Causal attention inside documents.
 
     ``query`` (B, H, T, D), ``key`` and ``value`` (B, K, T, D), ``documents`` (B, T) as
     :func:`documents_of` gives; returns (B, T, H, D).

@@ -15,6 +15,7 @@ from eft_integrations.tiny import dev_questions, heldout_questions, question_fil
 from eft_integrations.tiny.apart import FORM_ASKS, REPORTS, SCENES, TEXT_FRAMES
 from eft_integrations.tiny.chatml import render
 from eft_integrations.tiny.corpus import documents
+from eft_integrations.tiny.draws import MATERIAL
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.facts import Fact, all_facts, contains, facts_in
 from eft_integrations.tiny.questions import KINDS, NUM_ITEMS, items, line
@@ -120,16 +121,29 @@ def test_follow_ups_lead_from_an_open_fact_to_an_open_fact() -> None:
         assert first.entity == second.entity or first.relation == second.relation
 
 
-def test_nothing_apart_is_in_any_training_text() -> None:
-    rng = Random(8)
-    tuning = [told(tuning_exercise(rng)) for _ in range(2000)]
-    text = "\n".join([*tuning, *(d.text for d in islice(documents(8), 4000))])
+def pieces_apart() -> list[str]:
+    """The longest piece without a slot of everything that is written apart."""
     wordings = [request for scene in SCENES for request in scene.requests]
     questions = [asked for report in REPORTS for asked, _ in report.questions]
     reports = [report.text[:30] for report in REPORTS]
     foreign = [*wordings, *questions, *reports, *TEXT_FRAMES, *FORM_ASKS]
     longest = [max(re.split(r"\{\w+\}", one), key=len) for one in foreign]
-    assert [piece for piece in longest if len(piece) > 15 and piece in text] == []
+    return [piece for piece in longest if len(piece) > 15]
+
+
+def test_nothing_apart_is_in_any_training_text() -> None:
+    rng = Random(8)
+    tuning = [told(tuning_exercise(rng)) for _ in range(2000)]
+    text = "\n".join([*tuning, *(d.text for d in islice(documents(8), 4000))])
+    assert [piece for piece in pieces_apart() if piece in text] == []
+
+
+def test_nothing_apart_is_in_what_training_text_is_made_of() -> None:
+    """Samples of the text may miss a line; the lines themselves cannot be missed."""
+    sources = [*MATERIAL.glob("*.jsonl"), *MATERIAL.parent.glob("*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    assert len(sources) > 20
+    assert [piece for piece in pieces_apart() if piece in text] == []
 
 
 def test_no_tool_apart_has_a_name_that_training_could_draw() -> None:
