@@ -33,8 +33,20 @@ class Phase:
 
     num_steps: int
     row_lens: tuple[int, ...] = (CONTEXT_LEN,)
-    step_len: int = CONTEXT_LEN
+    step_len: int = 8192
     factors: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Phases under one rise and fall of the learning rate, to ``peak`` times the recipe's own."""
+
+    phases: tuple[Phase, ...]
+    peak: float = 1.0
+
+    @property
+    def num_steps(self) -> int:
+        return sum(phase.num_steps for phase in self.phases)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +54,7 @@ class Recipe:
     """One pre-training run; every step sees `step_len` tokens of its phase, cut into rows."""
 
     shape: Shape
-    phases: tuple[Phase, ...]
+    stages: tuple[Stage, ...]
     matrix_lr: float = 0.02  # for Muon
     vector_lr: float = 3e-3  # for AdamW: embeddings and gains
     num_warmup: int = 40
@@ -52,9 +64,14 @@ class Recipe:
     seed: int = 0
 
     @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of all stages."""
+        return tuple(phase for stage in self.stages for phase in stage.phases)
+
+    @property
     def num_steps(self) -> int:
-        """How many steps all phases take together."""
-        return sum(phase.num_steps for phase in self.phases)
+        """How many steps all stages take together."""
+        return sum(stage.num_steps for stage in self.stages)
 
     @property
     def num_tokens(self) -> int:
@@ -77,11 +94,15 @@ class Recipe:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step as a share of the recipe's own."""
-        return rate(step, self.num_steps, self.num_warmup)
+        ends = list(accumulate(stage.num_steps for stage in self.stages))
+        number = next(n for n, end in enumerate(ends) if step < end)
+        stage = self.stages[number]
+        start = ends[number] - stage.num_steps
+        return stage.peak * rate(step - start, stage.num_steps, self.num_warmup)
 
 
 def rate(step: int, num_steps: int, num_warmup: int) -> float:
-    """Share of the peak: up in a line, level, and down in a line from 40 % on."""
+    """Share of a stage's peak: up in a line, level, and down in a line from 40 % on."""
     if step < num_warmup:
         return (step + 1) / num_warmup
     return max(0.02, min(1.0, (num_steps - step) / (0.6 * num_steps)))
@@ -101,66 +122,142 @@ class Tuning:
     seed: int = 0
 
 
-# Looking back is learnt in short rows: lists that come twice; then, by a model that has read for a
-# while, small tables and questions about them, and short texts and questions about those.
-_LISTS = {"copies": 60.0}
-_TABLES = {"recall": 60.0}
-_SHORT_TEXTS = {"quiz": 200.0, "recall": 20.0}
-# Much is asked of every text and of every set of tools.
-_MUCH = {
+_USUAL_ROWS = (512, 512, 512, 1024)
+_LISTS = Phase(400, (128,), 4096, {"copies": 60.0})
+# Small tables and questions about them, then short texts and questions about those, then all.
+_TABLES = Phase(300, (256,), 4096, {"recall": 60.0})
+_SHORT_TEXTS = Phase(300, (256,), 4096, {"quiz": 200.0, "recall": 20.0})
+_ALL = {
+    "statements": 2.5,
+    "profile": 2.5,
+    "almanac": 1.5,
     "quiz": 3.0,
-    "text_and_question": 1.5,
-    "text_and_questions": 1.2,
-    "tool_errand": 2.0,
-    "tool_drill": 1.5,
-    "tool_calls": 1.5,
+    "tool_drill": 2.0,
+    "recall": 1.5,
     "record": 1.5,
-    "noted_record": 2.0,
-    "recall": 2.0,
 }
-# At last with more of the facts and of short conversations.
+
+# Longer texts, more tools and material written by hand, each asked much; then all at their shares.
+_MUCH = {
+    "quiz": 60.0,
+    "tool_drill": 30.0,
+    "tool_errand": 10.0,
+    "tool_call": 4.0,
+    "tool_calls": 5.0,
+    "record": 12.0,
+    "noted_record": 10.0,
+    "text_and_question": 10.0,
+    "text_and_questions": 6.0,
+    "recall": 5.0,
+    "statements": 3.0,
+    "profile": 3.0,
+    "almanac": 3.0,
+}
+_MORE = {
+    "statements": 2.5,
+    "profile": 2.5,
+    "almanac": 1.5,
+    "quiz": 10.0,
+    "tool_drill": 8.0,
+    "tool_errand": 3.0,
+    "record": 4.0,
+    "noted_record": 4.0,
+    "recall": 1.5,
+    "text_and_question": 3.0,
+    "text_and_questions": 3.0,
+}
+# Once more, with facts and conversation beside the texts and tools, which had pushed them aside.
 _ROUND = {
-    "quiz": 2.0,
-    "text_and_question": 1.5,
-    "tool_errand": 2.0,
-    "tool_calls": 1.5,
-    "record": 1.5,
-    "noted_record": 2.0,
-    "statements": 1.3,
-    "profile": 1.3,
+    "quiz": 35.0,
+    "tool_drill": 22.0,
+    "tool_errand": 14.0,
+    "tool_call": 4.0,
+    "tool_calls": 8.0,
+    "record": 10.0,
+    "noted_record": 10.0,
+    "text_and_question": 16.0,
+    "text_and_questions": 10.0,
+    "recall": 3.0,
+    "statements": 4.0,
+    "profile": 4.0,
+    "almanac": 4.0,
+    "dialogue": 2.0,
+    "follow_up": 3.0,
+}
+_ROUNDED = _MORE | {
+    "text_and_question": 5.0,
+    "tool_calls": 4.0,
+    "tool_unneeded": 2.0,
     "dialogue": 2.0,
     "follow_up": 3.0,
     "briefly": 3.0,
-    "tool_unneeded": 1.5,
 }
 # A small model keeps its facts few: they are what up-scaling takes from the large one.
-_FEW_FACTS = {"statements": 0.7, "profile": 0.7, "almanac": 0.7}
-
-
-def _ladder(
-    num_much: int, num_round: int, factors: Mapping[str, float] | None = None
-) -> tuple[Phase, ...]:
-    """The phases of a member; `factors` hold in the last ones."""
-    own = factors or {}
-    return (
-        Phase(250, (128,), factors=_LISTS),
-        Phase(900, (256, 512)),
-        Phase(250, (256,), factors=_TABLES),
-        Phase(350, (256,), factors=_SHORT_TEXTS),
-        Phase(num_much, (512, 512, 1024), factors={**_MUCH, **own}),
-        Phase(30, step_len=2 * CONTEXT_LEN),
-        Phase(num_round, (512, 1024), factors={**_ROUND, **own}),
-    )
-
+_MUCH_OF_SMALL = {
+    "quiz": 30.0,
+    "tool_drill": 16.0,
+    "tool_errand": 6.0,
+    "tool_call": 3.0,
+    "tool_calls": 4.0,
+    "record": 8.0,
+    "noted_record": 6.0,
+    "text_and_question": 6.0,
+    "text_and_questions": 4.0,
+    "recall": 5.0,
+    "statements": 1.5,
+    "profile": 1.5,
+    "dialogue": 1.5,
+}
+_MORE_OF_SMALL = {
+    "statements": 1.5,
+    "profile": 1.5,
+    "quiz": 8.0,
+    "tool_drill": 6.0,
+    "tool_errand": 3.0,
+    "record": 4.0,
+    "noted_record": 4.0,
+    "text_and_question": 3.0,
+    "text_and_questions": 3.0,
+    "dialogue": 1.5,
+}
 
 PRETRAINING = {
     "reference": Recipe(
-        shape=Shape(hidden_len=128, num_layers=4, mlp_len=288, num_heads=4, num_kv_heads=4),
-        phases=_ladder(2200, 1000, _FEW_FACTS),
+        shape=Shape(hidden_len=112, num_layers=4, mlp_len=304, num_heads=4, num_kv_heads=4),
+        stages=(
+            Stage((_LISTS, Phase(900, _USUAL_ROWS), Phase(60), Phase(300, _USUAL_ROWS))),
+            Stage(
+                (
+                    Phase(800, (256, 512), factors=_MUCH_OF_SMALL),
+                    Phase(300, _USUAL_ROWS, factors=_MORE_OF_SMALL),
+                ),
+                peak=0.6,
+            ),
+        ),
     ),
     "base": Recipe(
-        shape=Shape(hidden_len=256, num_layers=6, mlp_len=640, num_heads=4, num_kv_heads=4),
-        phases=_ladder(3400, 1650),
+        shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
+        stages=(
+            Stage((_LISTS, Phase(500, _USUAL_ROWS), Phase(40), Phase(300, _USUAL_ROWS))),
+            Stage((_TABLES, Phase(200, _USUAL_ROWS)), peak=0.5),
+            Stage((_SHORT_TEXTS,), peak=0.5),
+            Stage((Phase(300, _USUAL_ROWS, factors=_ALL),), peak=0.6),
+            Stage(
+                (
+                    Phase(700, (256, 512), factors=_MUCH),
+                    Phase(1200, (256, 512, 512), factors=_MUCH),
+                    Phase(400, _USUAL_ROWS, factors=_MORE),
+                ),
+                peak=0.6,
+            ),
+            Stage(
+                (
+                    Phase(1000, (256, 512, 512), factors=_ROUND),
+                    Phase(500, _USUAL_ROWS, factors=_ROUNDED),
+                ),
+                peak=0.4,
+            ),
+        ),
     ),
 }
 # Which member a tuned one starts from, and how it is tuned.

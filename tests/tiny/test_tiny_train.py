@@ -22,7 +22,7 @@ from eft_integrations.tiny.corpus import documents, packed_rows, token_id
 from eft_integrations.tiny.facts import facts_in
 from eft_integrations.tiny.measure import has_manner, manner_exercises, written
 from eft_integrations.tiny.muon import Muon, orthogonalised
-from eft_integrations.tiny.recipes import PRETRAINING, Phase, Recipe, Shape, config_of, rate
+from eft_integrations.tiny.recipes import PRETRAINING, Phase, Recipe, Shape, Stage, config_of, rate
 from eft_integrations.tiny.tokenizer import CONTEXT_LEN
 from eft_integrations.tiny.train import (
     IGNORED,
@@ -36,9 +36,9 @@ from eft_integrations.tiny.tuning import tuning_exercise
 SHAPE = Shape(hidden_len=16, num_layers=1, mlp_len=32, num_heads=2, num_kv_heads=1)
 RECIPE = Recipe(
     shape=SHAPE,
-    phases=(
-        Phase(2, (64, 128), step_len=128),
-        Phase(2, (32,), 128, {"copies": 9.0}),
+    stages=(
+        Stage((Phase(2, (64, 128), step_len=128),)),
+        Stage((Phase(2, (32,), 128, {"copies": 9.0}),), peak=0.5),
     ),
     num_warmup=1,
     steps_between_checkpoints=2,
@@ -119,6 +119,14 @@ def test_the_learning_rate_rises_stays_and_falls() -> None:
     assert set(rates[10:40]) == {1.0}
     assert rates[40:] == sorted(rates[40:], reverse=True)
     assert rates[-1] == pytest.approx(0.02)
+
+
+def test_every_stage_has_a_rise_of_its_own_to_its_peak() -> None:
+    stages = (Stage((Phase(6), Phase(4))), Stage((Phase(10),), peak=0.5))
+    recipe = Recipe(shape=SHAPE, stages=stages, num_warmup=2)
+    shares = [recipe.rate(step) for step in range(20)]
+    assert shares[:10] == [rate(step, 10, 2) for step in range(10)]
+    assert shares[10:] == [0.5 * share for share in shares[:10]]
 
 
 def test_muon_steps_by_matrices_whose_singular_values_are_about_one() -> None:
