@@ -15,13 +15,13 @@ from eft_integrations.tiny import calling, names, tasks
 from eft_integrations.tiny.chatml import Turn
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.facts import Fact
-from eft_integrations.tiny.framing import as_json, fixed, framed, listed, lowered, named
+from eft_integrations.tiny.framing import as_json, fixed, framed, listed, named
 from eft_integrations.tiny.reading import Text, drawn, laid_out, someone
 from eft_integrations.tiny.relations import SHORT
 from eft_integrations.tiny.sayings import saying
 from eft_integrations.tiny.talk import plain
 from eft_integrations.tiny.traits import PERSON_TRAITS
-from eft_integrations.tiny.wording import capitalised, question, sentence
+from eft_integrations.tiny.wording import capitalised, lowered, question, sentence
 
 TEXTS = ("Text", "Context", "Source", "Passage", "Document", "Material", "Page")
 ASKED = ("Question", "Request", "Message", "User", "Query", "Input", "The user writes")

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from eft_integrations.tiny.toolbox import Parameter, Toy, spoken
-from eft_integrations.tiny.wording import capitalised
+from eft_integrations.tiny.wording import capitalised, lowered
 
 # What a parameter holds, by its name alone: {p}, with its article {P} at the beginning.
 _TELLS = (
@@ -97,8 +97,7 @@ _EXTRAS: Mapping[str, tuple[str, Any]] = {
 
 def does(action: str, rng: Random) -> str:
     """What a tool does, as its definition says it."""
-    bare = action.removesuffix(".")
-    bare = bare[:1].lower() + bare[1:]
+    bare = lowered(action.removesuffix("."))
     return rng.choice(_DOES).format(d=bare, D=capitalised(bare))
 
 

@@ -151,11 +151,6 @@ def fixed(style: str, turns: tuple[Turn, ...], answer: str, *tags: str, **expect
     )
 
 
-def lowered(text: str) -> str:
-    """`text` with its first letter in lower case and the rest as it was."""
-    return text[:1].lower() + text[1:]
-
-
 def as_json(item: Any) -> str:
     """In the manner of the family's dialect."""
     return json.dumps(item, ensure_ascii=False)

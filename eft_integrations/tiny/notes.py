@@ -13,7 +13,7 @@ from eft_integrations.tiny.draws import MATERIAL, draw_of, type_of
 from eft_integrations.tiny.toolbox import spoken
 from eft_integrations.tiny.wording import capitalised
 
-_LIST, _RANGE, _DECIMAL, _FLAG, _CHOICE = "list:", "range:", "decimal:", "flag", "of:"
+_FLAG, _CHOICE = "flag", "of:"
 # Names for a field whose value is the only one of its family in the text.
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "person": ("name", "full_name", "person", "person_name", "who"),

@@ -24,6 +24,11 @@ def capitalised(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def lowered(text: str) -> str:
+    """`text` with its first letter in lower case and the rest as it was."""
+    return text[:1].lower() + text[1:]
+
+
 def _fill(template: str, fact: Fact, noun: str = "") -> str:
     phrase = noun.format(e=fact.entity)
     # "Washington, D.C." at the end of a sentence already brings the full stop.

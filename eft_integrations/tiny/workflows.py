@@ -25,11 +25,11 @@ from eft_integrations.tiny.framing import (
     fixed,
     framed,
     listed,
-    lowered,
     named,
 )
 from eft_integrations.tiny.reading import UNKNOWN, UNKNOWN_OTHERS, drawn, laid_out, someone
 from eft_integrations.tiny.talk import plain
+from eft_integrations.tiny.wording import lowered
 
 # A source with what it is for, and the questions that it answers.
 _Source = tuple[str, str, tuple[str, ...]]
