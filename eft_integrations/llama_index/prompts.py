@@ -6,6 +6,7 @@ They are known by LlamaIndex's own constants; a prompt that was rewritten is not
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ _OBSERVATION = "Observation:"
 _BEFORE_SCHEMA, _, _BEHIND_SCHEMA = PYDANTIC_FORMAT_TMPL.strip().partition("{schema}")
 _SELECTION = FORMAT_STR.strip()
 _SINGLE = DEFAULT_SINGLE_SELECT_PROMPT_TMPL.partition("{context_list}")[2].partition("{")[0]
+_NUM_CHOICES = re.compile(r"numbered\s+list\s+\(1 to (\d+)\)")  # in the words of all selectors
+_MOST = re.compile(r"\(no more than (\d+),")
 _TOOLS = "<Tools>\n```json\n"
 
 Told = tuple[str, Mapping[str, Any]]
@@ -73,12 +76,21 @@ def _of_selection(text: str) -> Told | None:
     for example in (_SELECTION, _SELECTION.replace("{", "{{").replace("}", "}}")):
         before, found, behind = text.partition(example)
         if found:
-            parts = {"choice": {"type": "integer", "minimum": 1}, "reason": {"type": "string"}}
+            last = _number(_NUM_CHOICES, before)
+            number = {"enum": [*range(1, last + 1)]} if last else {"type": "integer", "minimum": 1}
+            parts = {"choice": number, "reason": {"type": "string"}}
             choice = {"type": "object", "properties": parts, "required": list(parts)}
-            most = {"maxItems": 1} if _SINGLE in before else {}
-            schema = {"type": "array", "items": choice, "minItems": 1, **most}
+            most = 1 if _SINGLE in before else _number(_MOST, before)
+            limit = {"maxItems": most} if most else {}
+            schema = {"type": "array", "items": choice, "minItems": 1, **limit}
             return f"{before.rstrip()}{behind}".strip(), schema
     return None
+
+
+def _number(pattern: re.Pattern[str], text: str) -> int:
+    """The number that the prompt tells; 0 where it tells none."""
+    found = pattern.search(text)
+    return int(found[1]) if found else 0
 
 
 def _of_questions(text: str) -> Told | None:

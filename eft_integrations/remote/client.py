@@ -6,8 +6,8 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,19 @@ class LoopClient:
 
     client: AsyncOpenAI
     places: asyncio.Semaphore
+
+    @asynccontextmanager
+    async def place(self, seconds: float | None) -> AsyncIterator[None]:
+        """As :meth:`Clients.place`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.places.acquire()
+        except TimeoutError:
+            raise _crowded() from None
+        try:
+            yield
+        finally:
+            self.places.release()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +100,16 @@ class Clients:
                 self._at_end = weakref.finalize(self, client.close)
                 self._client = client
             return self._client
+
+    @contextmanager
+    def place(self, seconds: float | None) -> Iterator[None]:
+        """Hold one of the places for whole answers; ``Overloaded`` where none is left in time."""
+        if not self.places.acquire(timeout=seconds):
+            raise _crowded()
+        try:
+            yield
+        finally:
+            self.places.release()
 
     async def of_loop(self) -> LoopClient:
         """That of the running loop."""
@@ -159,6 +182,13 @@ def sending() -> Iterator[None]:
         yield
     except _UNWRITABLE as error:
         raise InvalidRequest(f"the request cannot be sent: {error}; mend what is named") from error
+
+
+def _crowded() -> Overloaded:
+    return Overloaded(
+        f"{MAX_AT_ONCE} answers of the server are waited for, and none came in time; raise "
+        f"timeout=, or ask less at once"
+    )
 
 
 def _ours(error: APIError, url: str, *, has_begun: bool) -> EFTError:

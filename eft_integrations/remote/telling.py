@@ -78,7 +78,14 @@ class _Course:
 
     @property
     def is_late(self) -> bool:
-        return self._timeout is not None and time.monotonic() - self._start >= self._timeout
+        return self.seconds_left == 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the deadline, if there is one."""
+        if self._timeout is None:
+            return None
+        return max(0.0, self._start + self._timeout - time.monotonic())
 
     def take(self, chunk: Any) -> list[ChatEvent]:
         """What a chunk brings, or, where it is None, the end."""
@@ -142,7 +149,7 @@ class ServerTold:
 
     def answers(self) -> list[Answer]:
         """All events by choice; waits for a place among the answers that are waited for."""
-        with self._ready.server.clients.places, self:
+        with self._ready.server.clients.place(self._course.seconds_left), self:
             for _ in self:
                 pass
             return list(self._course.answers())
@@ -200,7 +207,7 @@ class AsyncServerTold:
     async def answers(self) -> list[Answer]:
         """As :meth:`ServerTold.answers`."""
         mine = await self._ready.server.clients.of_loop()
-        async with mine.places, self:
+        async with mine.place(self._course.seconds_left), self:
             async for _ in self:
                 pass
             return list(self._course.answers())

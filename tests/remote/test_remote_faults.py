@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from eft_integrations import EFTError, InvalidRequest, ServerError
+from eft_integrations import EFTError, InvalidRequest, Overloaded, ServerError
 from eft_integrations.langchain import EFTLLM, ChatEFT
 from eft_integrations.llama_index import EFTLLM as IndexLLM  # noqa: N811 — two of one name
+from eft_integrations.remote import client
 from tests.remote.scripted import DONE, END, HI, NAME, Script, part, scripted, stream
 from tests.served import MODEL, Endpoint
 
@@ -178,6 +179,15 @@ def test_a_deadline_holds_for_all_that_is_asked(
     script.silence = threading.Event()
     with pytest.raises(ServerError, match="does not answer in time; raise timeout="):
         answered(model_at(script, timeout=0.05, **fields), is_async=is_async)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_deadline_holds_for_the_wait_before_a_request(
+    script: Script, monkeypatch: pytest.MonkeyPatch, is_async: bool
+) -> None:
+    monkeypatch.setattr(client, "MAX_AT_ONCE", 0)
+    with pytest.raises(Overloaded, match="none came in time; raise timeout=, or ask less at once"):
+        answered(model_at(script, model=NAME, timeout=0.05), is_async=is_async)
 
 
 def test_a_deadline_holds_for_counts_and_context(script: Script) -> None:
