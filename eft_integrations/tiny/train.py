@@ -137,8 +137,10 @@ def _rows(recipe: Recipe, tokenizer: Tokenizer, step: int) -> torch.Tensor:
     return torch.tensor(rows)
 
 
-def targets_of(tokenizer: Tokenizer, ids: torch.Tensor) -> torch.Tensor:
+def targets_of(tokenizer: Tokenizer, ids: torch.Tensor, step: int = 0) -> torch.Tensor:
     """Targets (B, T) for rows of ids: all of every 16th row; in the others, not what is asked.
+
+    ``step`` goes on with the count, for a step of long rows has fewer than 16.
 
     What is said to the assistant is full of drawn names and numbers, which nothing can predict.
     They would fill the gradient with noise, and looking back is learnt from answers.
@@ -151,7 +153,8 @@ def targets_of(tokenizer: Tokenizer, ids: torch.Tensor) -> torch.Tensor:
     places = torch.arange(ids.shape[1]).expand_as(ids)
     latest = torch.where(is_start | (ids == end), places, 0).cummax(dim=1).values
     is_asked = is_asking.gather(1, latest)
-    is_asked[::16] = False
+    number = step * len(ids) + torch.arange(len(ids))
+    is_asked[number % 16 == 0] = False
     return ids.masked_fill(is_asked, IGNORED)
 
 
@@ -201,7 +204,7 @@ def pretrain(
     loss_of = _packed_loss(model, end_token_id, is_compiled=is_compiled)
     for step in range(checkpoint.read_into(model, optimizers) if resume else 0, recipe.num_steps):
         ids = _rows(recipe, tokenizer, step)
-        loss = _gradient(model, loss_of, (ids, targets_of(tokenizer, ids)), recipe.max_norm)
+        loss = _gradient(model, loss_of, (ids, targets_of(tokenizer, ids, step)), recipe.max_norm)
         optimizers.step(recipe.rate(step))
         report(step + 1, loss)
         if recipe.is_checkpoint(step + 1):

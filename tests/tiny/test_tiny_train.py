@@ -106,6 +106,13 @@ def test_rows_teach_answers_and_every_16th_row_all_of_it(tokenizer: Tokenizer) -
     taught = "".join((turns[1], turns[1], SEPARATOR, "Paris.", SEPARATOR, turns[1]))
     assert tokenizer.decode(kept, skip_special_tokens=False) == taught
     assert targets[1].tolist() == targets[15].tolist()
+    # Steps of four rows count on: the first row of every fourth is learnt whole.
+    whole = [
+        [(row_targets != IGNORED).all().item() for row_targets in targets_of(tokenizer, four, step)]
+        for four in [torch.tensor([row] * 4)]
+        for step in range(5)
+    ]
+    assert whole == [[n == 0 and step % 4 == 0 for n in range(4)] for step in range(5)]
 
 
 def test_the_members_are_trained_on_rows_of_the_whole_context() -> None:
