@@ -27,6 +27,7 @@ from eft_integrations.tiny.chatml import Turn, render
 from eft_integrations.tiny.exercise import Exercise, Tool
 from eft_integrations.tiny.facts import Fact, all_facts
 from eft_integrations.tiny.relations import SHORT
+from eft_integrations.tiny.swaps import swapped
 from eft_integrations.tiny.wording import capitalised, question, sentence, statement
 
 Style = Callable[[Random], str]
@@ -44,14 +45,29 @@ class Entry:
 STYLES: dict[str, Entry] = {}
 
 
-def style(weight: float, *, is_declarative: bool = False) -> Callable[[Style], Style]:
-    """Register a style under its function's name; `weight` is its share of documents."""
+def style(
+    weight: float, *, is_declarative: bool = False, is_looked_up: bool = False
+) -> Callable[[Style], Style]:
+    """Register a style under its function's name; `weight` is its share of documents.
+
+    Of those whose answers are looked up in the question, a part has unexpected words in both.
+    """
 
     def register(write: Style) -> Style:
-        STYLES[write.__name__] = Entry(weight, is_declarative, write)
+        STYLES[write.__name__] = Entry(
+            weight, is_declarative, _varied(write) if is_looked_up else write
+        )
         return write
 
     return register
+
+
+def _varied(write: Style) -> Style:
+    def written(rng: Random) -> str:
+        text = write(rng)
+        return swapped(text, rng) if rng.random() < 0.4 else text
+
+    return written
 
 
 @cache
@@ -201,37 +217,37 @@ def plain_dialogue(rng: Random) -> str:
     return "\n".join(lines)
 
 
-@style(0.05)
+@style(0.05, is_looked_up=True)
 def text_and_question(rng: Random) -> str:
     """A text, and a question that only the text answers."""
     return spoken([reading.reading(rng)], rng)
 
 
-@style(0.05)
+@style(0.05, is_looked_up=True)
 def text_and_questions(rng: Random) -> str:
     """A text, and question after question about it."""
     return spoken(reading.interview(rng), rng)
 
 
-@style(0.05)
+@style(0.05, is_looked_up=True)
 def quiz(rng: Random) -> str:
     """A short text, and all that it answers."""
     return reading.quiz(rng)
 
 
-@style(0.004)
+@style(0.004, is_looked_up=True)
 def long_text_and_question(rng: Random) -> str:
     """The same over thousands of tokens."""
     return spoken([reading.long_reading(rng)], rng)
 
 
-@style(0.05)
+@style(0.05, is_looked_up=True)
 def tool_call(rng: Random) -> str:
     """A request and the call that serves it."""
     return spoken([calling.varied_call(rng)], rng)
 
 
-@style(0.04)
+@style(0.04, is_looked_up=True)
 def tool_drill(rng: Random) -> str:
     """A few tools, and call after call."""
     return spoken(calling.drill(rng), rng)
@@ -243,13 +259,13 @@ def tool_session(rng: Random) -> str:
     return spoken(calling.session(rng), rng)
 
 
-@style(0.04)
+@style(0.04, is_looked_up=True)
 def tool_errand(rng: Random) -> str:
     """A request in everyday words and the call that serves it."""
     return spoken([calling.errand_call(rng)], rng)
 
 
-@style(0.02)
+@style(0.02, is_looked_up=True)
 def tool_calls(rng: Random) -> str:
     """Several requests and their calls."""
     several = rng.choice((calling.varied_calls, calling.several_errands))
@@ -268,13 +284,13 @@ def tool_unneeded(rng: Random) -> str:
     return spoken([calling.no_call(rng, without_tools, is_varied=True)], rng)
 
 
-@style(0.045)
+@style(0.045, is_looked_up=True)
 def record(rng: Random) -> str:
     """A schema, filled from a text."""
     return spoken([records.varied(rng)], rng)
 
 
-@style(0.03)
+@style(0.03, is_looked_up=True)
 def noted_record(rng: Random) -> str:
     """A schema, filled from a text that was written by hand."""
     return spoken([records.noted(rng)], rng)
