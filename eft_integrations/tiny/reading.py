@@ -10,6 +10,7 @@ from random import Random
 from eft_integrations.tiny import names
 from eft_integrations.tiny.chatml import Turn, render
 from eft_integrations.tiny.exercise import Exercise
+from eft_integrations.tiny.framing import Wording, framed
 from eft_integrations.tiny.instructions import instructions
 from eft_integrations.tiny.passages import Passage, passages
 from eft_integrations.tiny.sayings import joined, saying
@@ -59,6 +60,53 @@ SYSTEM_FRAMES = (
     "Use the context to answer.\nContext: {c}",
     "You are an assistant for questions about a text. The text:\n\n{c}\n\nBe short.",
 )
+# The parts of a frame that is drawn.
+_WORDING = Wording(
+    tasks=(
+        "Answer the question with the text.",
+        "Find the answer in the text.",
+        "Use only what is given to answer.",
+        "Tell the user what the text says about it.",
+        "Look up the answer in the material.",
+        "The answer stands below, or nowhere.",
+        "Give the answer that these lines hold.",
+        "Read this and answer.",
+        "A user asks something. The pages that were found are given too.",
+        "Work out the answer from the notes.",
+        "Someone wants to know something about a text.",
+        "Say what the passage tells about the question.",
+        "Answer as the source does.",
+    ),
+    rules=(
+        "If the text does not say it, tell that.",
+        "Answer in as few words as possible.",
+        "Copy names as they are spelt.",
+        "Take the words of the text.",
+        "Do not guess.",
+        "One line is enough.",
+        "Say so when nothing fits.",
+    ),
+    cues=("Answer", "Reply", "Response", "Result", "Your answer", "Output", "A", "Final answer"),
+)
+_TEXT_LABELS = (
+    "Context",
+    "Text",
+    "Passage",
+    "Document",
+    "Notes",
+    "Article",
+    "Source",
+    "Information",
+    "Material",
+    "Report",
+    "Page",
+    "Background",
+    "Excerpt",
+    "Search results",
+    "Evidence",
+    "Content",
+)
+_QUESTION_LABELS = ("Question", "Query", "User question", "Q", "Request", "User", "Asked", "Task")
 
 
 @dataclass(frozen=True)
@@ -167,14 +215,19 @@ def laid_out(rng: Random, lines: list[str]) -> str:
 
 
 def _turns(rng: Random, context: str, question: str) -> tuple[Turn, ...]:
+    """In one of the frames that are written out."""
     if rng.random() < 0.2:
         system = rng.choice(SYSTEM_FRAMES).format(c=context)
         return (Turn("system", system), Turn("user", question))
     return (Turn("user", rng.choice(FRAMES).format(c=context, q=question)),)
 
 
-def _instructed(rng: Random, turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    """Half of the time with instructions before everything else."""
+def _framed(rng: Random, context: str, question: str) -> tuple[Turn, ...]:
+    """In any frame; in half of the written ones with instructions before everything else."""
+    if rng.random() < 0.5:
+        parts = [(_TEXT_LABELS, context), (_QUESTION_LABELS, question)]
+        return framed(rng, _WORDING, parts)
+    turns = _turns(rng, context, question)
     if rng.random() < 0.5:
         return turns
     first, *rest = turns
@@ -228,15 +281,15 @@ def reading(rng: Random, num_parts: int | None = None, *, is_drawn: bool = False
     """
     text = drawn(rng, num_parts, _joined if is_drawn else _varied)
     question, value = _pick(text, rng, 0.2 if is_drawn else 0.12)
-    turns = _turns(rng, laid_out(rng, text.lines), question)
-    return answered(turns if is_drawn else _instructed(rng, turns), value, rng)
+    turns = (_turns if is_drawn else _framed)(rng, laid_out(rng, text.lines), question)
+    return answered(turns, value, rng)
 
 
 def interview(rng: Random) -> Iterator[Exercise]:
     """A text, and one question after the other about it: each exercise is one turn of the user."""
     text = drawn(rng, None)
     question, value = _pick(text, rng)
-    turns = _instructed(rng, _turns(rng, laid_out(rng, text.lines), question))
+    turns = _framed(rng, laid_out(rng, text.lines), question)
     yield answered(turns, value, rng)
     for _ in range(rng.randint(1, 5)):
         question, value = _pick(text, rng)
@@ -253,7 +306,7 @@ def quiz(rng: Random) -> str:
         return "\n".join([context, *(form.format(q=q, v=v or UNKNOWN) for q, v in asked)])
     turns: list[Turn] = []
     for question, value in asked:
-        first = () if turns else _instructed(rng, _turns(rng, context, question))
+        first = () if turns else _framed(rng, context, question)
         said = first or (Turn("user", question),)
         turns += [*said, Turn("assistant", value or UNKNOWN)]
     return render(turns)
