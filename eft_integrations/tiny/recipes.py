@@ -123,6 +123,7 @@ class Tuning:
 
 
 _USUAL_ROWS = (512, 512, 512, 1024)
+_MIDDLING_ROWS = (512, 512, 1024)
 _LISTS = Phase(400, (128,), 4096, {"copies": 60.0})
 # Small tables and questions about them, then short texts and questions about those, then all.
 _TABLES = Phase(300, (256,), 4096, {"recall": 60.0})
@@ -221,6 +222,101 @@ _MORE_OF_SMALL = {
     "dialogue": 1.5,
 }
 
+# Today's material, dense: mostly what is looked up, in the forms that applications have; then more
+# of everything that a member must keep.
+_DENSE = {
+    "quiz": 9.0,
+    "text_and_questions": 3.0,
+    "text_and_question": 1.2,
+    "recall": 2.0,
+    "tool_drill": 3.0,
+    "tool_errand": 3.0,
+    "tool_call": 1.0,
+    "tool_calls": 3.0,
+    "tool_session": 0.8,
+    "tool_unneeded": 1.2,
+    "tool_result": 1.5,
+    "record": 3.0,
+    "noted_record": 4.0,
+    "condensing": 1.5,
+    "dividing": 1.5,
+    "refining": 1.5,
+    "gleaning": 1.5,
+    "choosing": 1.5,
+    "judging": 1.5,
+    "reasoning": 1.0,
+    "statements": 0.45,
+    "profile": 0.5,
+    "almanac": 0.9,
+    "dialogue": 0.9,
+    "follow_up": 1.8,
+    "briefly": 2.0,
+    "small_talk": 1.5,
+    "misdeed": 1.5,
+    "plain_dialogue": 0.6,
+    "story": 0.25,
+    "manual": 0.25,
+    "ledger": 0.25,
+    "copies": 0.6,
+}
+_BROAD = {
+    "quiz": 6.0,
+    "text_and_questions": 3.0,
+    "text_and_question": 1.5,
+    "recall": 1.0,
+    "tool_drill": 2.0,
+    "tool_errand": 3.0,
+    "tool_call": 1.2,
+    "tool_calls": 3.0,
+    "tool_session": 0.9,
+    "tool_unneeded": 2.0,
+    "tool_result": 2.5,
+    "record": 2.0,
+    "noted_record": 3.0,
+    "condensing": 3.0,
+    "dividing": 3.0,
+    "refining": 3.0,
+    "gleaning": 3.0,
+    "choosing": 3.0,
+    "judging": 3.0,
+    "reasoning": 2.0,
+    "statements": 1.1,
+    "profile": 1.2,
+    "almanac": 1.2,
+    "dialogue": 2.0,
+    "follow_up": 4.0,
+    "briefly": 4.0,
+    "small_talk": 3.0,
+    "misdeed": 3.0,
+    "plain_dialogue": 1.0,
+    "story": 0.3,
+    "manual": 0.3,
+    "ledger": 0.3,
+    "copies": 0.5,
+}
+_LAST = _BROAD | {
+    "quiz": 8.0,
+    "text_and_questions": 4.0,
+    "text_and_question": 2.0,
+    "record": 4.0,
+    "noted_record": 3.5,
+    "tool_calls": 5.0,
+    "statements": 0.8,
+    "profile": 0.9,
+    "almanac": 0.9,
+}
+_DENSE_OF_SMALL = _DENSE | {
+    "statements": 0.3,
+    "profile": 0.3,
+    "almanac": 0.4,
+    "dialogue": 2.0,
+    "follow_up": 3.0,
+    "briefly": 3.0,
+    "misdeed": 3.0,
+    "small_talk": 3.0,
+}
+_BROAD_OF_SMALL = _BROAD | {"statements": 0.4, "profile": 0.4, "almanac": 0.5}
+
 PRETRAINING = {
     "reference": Recipe(
         shape=Shape(hidden_len=112, num_layers=4, mlp_len=304, num_heads=4, num_kv_heads=4),
@@ -232,6 +328,14 @@ PRETRAINING = {
                     Phase(300, _USUAL_ROWS, factors=_MORE_OF_SMALL),
                 ),
                 peak=0.6,
+            ),
+            Stage(
+                (
+                    Phase(2400, _MIDDLING_ROWS, 4096, _DENSE_OF_SMALL),
+                    Phase(40, (4096,), 4096, _BROAD_OF_SMALL),
+                    Phase(1560, _MIDDLING_ROWS, 4096, _BROAD_OF_SMALL),
+                ),
+                peak=0.5,
             ),
         ),
     ),
@@ -257,6 +361,15 @@ PRETRAINING = {
                 ),
                 peak=0.4,
             ),
+            Stage(
+                (
+                    Phase(3400, _MIDDLING_ROWS, 4096, _DENSE),
+                    Phase(40, (4096,), 4096, _BROAD),
+                    Phase(3560, _MIDDLING_ROWS, 4096, _BROAD),
+                ),
+                peak=0.45,
+            ),
+            Stage((Phase(2800, _MIDDLING_ROWS, 4096, _LAST),), peak=0.25),
         ),
     ),
 }
