@@ -258,6 +258,38 @@ def outcome(rng: Random) -> tuple[str, str]:
     return told, f"the {keys[0]} is {item} and the {keys[1]} is {other}"
 
 
+_UNITS = ("degrees", "metres", "kilometres", "minutes", "euros", "percent")
+
+
+def varied_outcome(rng: Random) -> tuple[str, str]:
+    """The same, or a text as tools write them, which is told whole."""
+    if rng.random() < 0.5:
+        return outcome(rng)
+    parts = [_remark(rng) for _ in range(rng.choice((1, 2, 2, 3)))]
+    text = rng.choice((", ", ", ", "; ", " - ", " and ")).join(parts)
+    return capitalised(text) + rng.choice((".", ".", "")), f"the result is {capitalised(text)}"
+
+
+def _remark(rng: Random) -> str:
+    """A few words about some thing, a place or a number."""
+    thing, state = names.phrase(rng), rng.choice((*names.ADJECTIVES, *names.COLOURS))
+    number, place = names.whole_number(rng), names.place(rng)
+    forms = (
+        f"{state} in {place}",
+        f"{number} {rng.choice(names.THINGS)}s",
+        f"{number} {rng.choice(_UNITS)}",
+        f"{thing} at {place}",
+        f"{names.person(rng)} has {number} of them",
+        f"the {thing} costs {number} euros",
+        f"{state} until {rng.randint(1, 23)}:{rng.randint(10, 59)}",
+        f"no {thing} before {rng.choice(names.DAYS)}",
+        f"{names.code(rng)} is {state}",
+        f"{place} {number}",
+        f"done by {names.person(rng)}",
+    )
+    return rng.choice(forms)
+
+
 def result(rng: Random) -> Exercise:
     """A call was made and its result is there: a sentence that uses it."""
     offered = toys(rng, rng.choice((1, 1, 2, 3)))
@@ -279,7 +311,7 @@ def varied_result(rng: Random) -> Exercise:
         return result(rng)
     offers = rng.choice((varied_offers, errand_offers))(rng, rng.choice((1, 1, 2, 3)))
     text, call = rng.choice(offers).ask(rng)
-    given, body = outcome(rng)
+    given, body = varied_outcome(rng)
     asked = (Turn("user", text), Turn("assistant", "", (call,)), Turn("tool", given))
     tools = [offer.schema for offer in offers]
     return _telling((*system_turns(rng, 0.15), *asked), body, rng, tools)
@@ -305,7 +337,7 @@ def session(rng: Random) -> Iterator[Exercise]:
     for _ in range(rng.randint(2, 5)):
         text, call = rng.choice(offers).ask(rng)
         yield exercise(tools, [Turn("user", text)], [call])
-        given, body = outcome(rng)
+        given, body = varied_outcome(rng)
         yield _telling([Turn("tool", given)], body, rng, tools)
 
 

@@ -165,11 +165,17 @@ def test_an_optional_argument_is_left_out_or_given() -> None:
 
 def test_a_result_is_told_and_calls_nothing() -> None:
     rng = Random(8)
+    num_texts = 0
     for _ in range(NUM):
         one = calling.varied_result(rng)
-        assert one.turns[-1].role == "tool"
+        given = one.turns[-1]
+        assert given.role == "tool"
         assert one.calls == ()
         assert str(one.expect["contains"]) in one.helpful
+        if not given.content.startswith("{"):
+            assert given.content.removesuffix(".") in one.helpful
+            num_texts += " " in given.content
+    assert num_texts > NUM // 5
 
 
 def test_a_description_by_kind_says_more_than_the_name() -> None:
