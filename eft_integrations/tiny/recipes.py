@@ -8,6 +8,7 @@ from itertools import accumulate
 
 from transformers import LlamaConfig
 
+from eft_integrations.tiny import mixes
 from eft_integrations.tiny.tokenizer import CONTEXT_LEN, VOCAB_SIZE
 
 
@@ -128,194 +129,6 @@ _LISTS = Phase(400, (128,), 4096, {"copies": 60.0})
 # Small tables and questions about them, then short texts and questions about those, then all.
 _TABLES = Phase(300, (256,), 4096, {"recall": 60.0})
 _SHORT_TEXTS = Phase(300, (256,), 4096, {"quiz": 200.0, "recall": 20.0})
-_ALL = {
-    "statements": 2.5,
-    "profile": 2.5,
-    "almanac": 1.5,
-    "quiz": 3.0,
-    "tool_drill": 2.0,
-    "recall": 1.5,
-    "record": 1.5,
-}
-
-# Longer texts, more tools and material written by hand, each asked much; then all at their shares.
-_MUCH = {
-    "quiz": 60.0,
-    "tool_drill": 30.0,
-    "tool_errand": 10.0,
-    "tool_call": 4.0,
-    "tool_calls": 5.0,
-    "record": 12.0,
-    "noted_record": 10.0,
-    "text_and_question": 10.0,
-    "text_and_questions": 6.0,
-    "recall": 5.0,
-    "statements": 3.0,
-    "profile": 3.0,
-    "almanac": 3.0,
-}
-_MORE = {
-    "statements": 2.5,
-    "profile": 2.5,
-    "almanac": 1.5,
-    "quiz": 10.0,
-    "tool_drill": 8.0,
-    "tool_errand": 3.0,
-    "record": 4.0,
-    "noted_record": 4.0,
-    "recall": 1.5,
-    "text_and_question": 3.0,
-    "text_and_questions": 3.0,
-}
-# Once more, with facts and conversation beside the texts and tools, which had pushed them aside.
-_ROUND = {
-    "quiz": 35.0,
-    "tool_drill": 22.0,
-    "tool_errand": 14.0,
-    "tool_call": 4.0,
-    "tool_calls": 8.0,
-    "record": 10.0,
-    "noted_record": 10.0,
-    "text_and_question": 16.0,
-    "text_and_questions": 10.0,
-    "recall": 3.0,
-    "statements": 4.0,
-    "profile": 4.0,
-    "almanac": 4.0,
-    "dialogue": 2.0,
-    "follow_up": 3.0,
-}
-_ROUNDED = _MORE | {
-    "text_and_question": 5.0,
-    "tool_calls": 4.0,
-    "tool_unneeded": 2.0,
-    "dialogue": 2.0,
-    "follow_up": 3.0,
-    "briefly": 3.0,
-}
-# A small model keeps its facts few: they are what up-scaling takes from the large one.
-_MUCH_OF_SMALL = {
-    "quiz": 30.0,
-    "tool_drill": 16.0,
-    "tool_errand": 6.0,
-    "tool_call": 3.0,
-    "tool_calls": 4.0,
-    "record": 8.0,
-    "noted_record": 6.0,
-    "text_and_question": 6.0,
-    "text_and_questions": 4.0,
-    "recall": 5.0,
-    "statements": 1.5,
-    "profile": 1.5,
-    "dialogue": 1.5,
-}
-_MORE_OF_SMALL = {
-    "statements": 1.5,
-    "profile": 1.5,
-    "quiz": 8.0,
-    "tool_drill": 6.0,
-    "tool_errand": 3.0,
-    "record": 4.0,
-    "noted_record": 4.0,
-    "text_and_question": 3.0,
-    "text_and_questions": 3.0,
-    "dialogue": 1.5,
-}
-
-# Today's material, dense: mostly what is looked up, in the forms that applications have; then more
-# of everything that a member must keep.
-_DENSE = {
-    "quiz": 9.0,
-    "text_and_questions": 3.0,
-    "text_and_question": 1.2,
-    "recall": 2.0,
-    "tool_drill": 3.0,
-    "tool_errand": 3.0,
-    "tool_call": 1.0,
-    "tool_calls": 3.0,
-    "tool_session": 0.8,
-    "tool_unneeded": 1.2,
-    "tool_result": 1.5,
-    "record": 3.0,
-    "noted_record": 4.0,
-    "condensing": 1.5,
-    "dividing": 1.5,
-    "refining": 1.5,
-    "gleaning": 1.5,
-    "choosing": 1.5,
-    "judging": 1.5,
-    "reasoning": 1.0,
-    "statements": 0.45,
-    "profile": 0.5,
-    "almanac": 0.9,
-    "dialogue": 0.9,
-    "follow_up": 1.8,
-    "briefly": 2.0,
-    "small_talk": 1.5,
-    "misdeed": 1.5,
-    "plain_dialogue": 0.6,
-    "story": 0.25,
-    "manual": 0.25,
-    "ledger": 0.25,
-    "copies": 0.6,
-}
-_BROAD = {
-    "quiz": 6.0,
-    "text_and_questions": 3.0,
-    "text_and_question": 1.5,
-    "recall": 1.0,
-    "tool_drill": 2.0,
-    "tool_errand": 3.0,
-    "tool_call": 1.2,
-    "tool_calls": 3.0,
-    "tool_session": 0.9,
-    "tool_unneeded": 2.0,
-    "tool_result": 2.5,
-    "record": 2.0,
-    "noted_record": 3.0,
-    "condensing": 3.0,
-    "dividing": 3.0,
-    "refining": 3.0,
-    "gleaning": 3.0,
-    "choosing": 3.0,
-    "judging": 3.0,
-    "reasoning": 2.0,
-    "statements": 1.1,
-    "profile": 1.2,
-    "almanac": 1.2,
-    "dialogue": 2.0,
-    "follow_up": 4.0,
-    "briefly": 4.0,
-    "small_talk": 3.0,
-    "misdeed": 3.0,
-    "plain_dialogue": 1.0,
-    "story": 0.3,
-    "manual": 0.3,
-    "ledger": 0.3,
-    "copies": 0.5,
-}
-_LAST = _BROAD | {
-    "quiz": 8.0,
-    "text_and_questions": 4.0,
-    "text_and_question": 2.0,
-    "record": 4.0,
-    "noted_record": 3.5,
-    "tool_calls": 5.0,
-    "statements": 0.8,
-    "profile": 0.9,
-    "almanac": 0.9,
-}
-_DENSE_OF_SMALL = _DENSE | {
-    "statements": 0.3,
-    "profile": 0.3,
-    "almanac": 0.4,
-    "dialogue": 2.0,
-    "follow_up": 3.0,
-    "briefly": 3.0,
-    "misdeed": 3.0,
-    "small_talk": 3.0,
-}
-_BROAD_OF_SMALL = _BROAD | {"statements": 0.4, "profile": 0.4, "almanac": 0.5}
 
 PRETRAINING = {
     "reference": Recipe(
@@ -324,19 +137,20 @@ PRETRAINING = {
             Stage((_LISTS, Phase(900, _USUAL_ROWS), Phase(60), Phase(300, _USUAL_ROWS))),
             Stage(
                 (
-                    Phase(800, (256, 512), factors=_MUCH_OF_SMALL),
-                    Phase(300, _USUAL_ROWS, factors=_MORE_OF_SMALL),
+                    Phase(800, (256, 512), factors=mixes.MUCH_OF_SMALL),
+                    Phase(300, _USUAL_ROWS, factors=mixes.MORE_OF_SMALL),
                 ),
                 peak=0.6,
             ),
             Stage(
                 (
-                    Phase(2400, _MIDDLING_ROWS, 4096, _DENSE_OF_SMALL),
-                    Phase(40, (4096,), 4096, _BROAD_OF_SMALL),
-                    Phase(1560, _MIDDLING_ROWS, 4096, _BROAD_OF_SMALL),
+                    Phase(2400, _MIDDLING_ROWS, 4096, mixes.DENSE_OF_SMALL),
+                    Phase(40, (4096,), 4096, mixes.BROAD_OF_SMALL),
+                    Phase(1560, _MIDDLING_ROWS, 4096, mixes.BROAD_OF_SMALL),
                 ),
                 peak=0.5,
             ),
+            Stage((Phase(300, _MIDDLING_ROWS, 4096, mixes.RESULTS_OF_SMALL),), peak=0.2),
         ),
     ),
     "base": Recipe(
@@ -345,31 +159,32 @@ PRETRAINING = {
             Stage((_LISTS, Phase(500, _USUAL_ROWS), Phase(40), Phase(300, _USUAL_ROWS))),
             Stage((_TABLES, Phase(200, _USUAL_ROWS)), peak=0.5),
             Stage((_SHORT_TEXTS,), peak=0.5),
-            Stage((Phase(300, _USUAL_ROWS, factors=_ALL),), peak=0.6),
+            Stage((Phase(300, _USUAL_ROWS, factors=mixes.ALL),), peak=0.6),
             Stage(
                 (
-                    Phase(700, (256, 512), factors=_MUCH),
-                    Phase(1200, (256, 512, 512), factors=_MUCH),
-                    Phase(400, _USUAL_ROWS, factors=_MORE),
+                    Phase(700, (256, 512), factors=mixes.MUCH),
+                    Phase(1200, (256, 512, 512), factors=mixes.MUCH),
+                    Phase(400, _USUAL_ROWS, factors=mixes.MORE),
                 ),
                 peak=0.6,
             ),
             Stage(
                 (
-                    Phase(1000, (256, 512, 512), factors=_ROUND),
-                    Phase(500, _USUAL_ROWS, factors=_ROUNDED),
+                    Phase(1000, (256, 512, 512), factors=mixes.ROUND),
+                    Phase(500, _USUAL_ROWS, factors=mixes.ROUNDED),
                 ),
                 peak=0.4,
             ),
             Stage(
                 (
-                    Phase(3400, _MIDDLING_ROWS, 4096, _DENSE),
-                    Phase(40, (4096,), 4096, _BROAD),
-                    Phase(3560, _MIDDLING_ROWS, 4096, _BROAD),
+                    Phase(3400, _MIDDLING_ROWS, 4096, mixes.DENSE),
+                    Phase(40, (4096,), 4096, mixes.BROAD),
+                    Phase(3560, _MIDDLING_ROWS, 4096, mixes.BROAD),
                 ),
                 peak=0.45,
             ),
-            Stage((Phase(2800, _MIDDLING_ROWS, 4096, _LAST),), peak=0.25),
+            Stage((Phase(2800, _MIDDLING_ROWS, 4096, mixes.LAST),), peak=0.25),
+            Stage((Phase(700, _MIDDLING_ROWS, 4096, mixes.RESULTS),), peak=0.15),
         ),
     ),
 }
