@@ -181,6 +181,8 @@ LAST = BROAD | {
 }
 # At last with results of tools that are texts.
 RESULTS = LAST | {"tool_result": 14.0, "tool_session": 1.5}
+# Which of several tools is meant.
+TOOLS = RESULTS | {"tool_call": 5.0, "tool_drill": 6.0, "tool_errand": 6.0, "tool_result": 8.0}
 DENSE_OF_SMALL = DENSE | {
     "statements": 0.3,
     "profile": 0.3,

@@ -185,6 +185,7 @@ PRETRAINING = {
             ),
             Stage((Phase(2800, _MIDDLING_ROWS, 4096, mixes.LAST),), peak=0.25),
             Stage((Phase(700, _MIDDLING_ROWS, 4096, mixes.RESULTS),), peak=0.15),
+            Stage((Phase(800, _MIDDLING_ROWS, 4096, mixes.TOOLS),), peak=0.25),
         ),
     ),
 }

@@ -19,8 +19,10 @@ from eft_integrations.tiny.facts import all_facts
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _LATIN = re.compile(r"[a-z]{4,11}")
 _ASSISTANT = re.compile(f"{re.escape(TURN_START)}assistant\n(.*?){re.escape(TURN_END)}", re.DOTALL)
-# Keys and the names of tools are kept: what they mean is how a value is found.
+# What keys and names of tools mean is how a value is found: they stay, unless the user says them.
 _LABEL = re.compile(r'"([^"]+)":|"name": "([^"]+)"')
+_USER = re.compile(f"{re.escape(TURN_START)}user\n(.*?){re.escape(TURN_END)}", re.DOTALL)
+_QUOTED = re.compile(r'"[^"\n]*"')
 # What answers are made of, and what tools and schemas are written in.
 _KEPT = frozenset(
     "name arguments tool call tools function functions parameters properties type string integer "
@@ -57,8 +59,10 @@ def swapped(text: str, rng: Random) -> str:
     told = " ".join(_ASSISTANT.findall(text))
     asked = {word.lower() for word in _WORD.findall(_ASSISTANT.sub(" ", text))}
     shared = dict.fromkeys(word.lower() for word in _WORD.findall(told))
-    labels = _WORD.findall(" ".join(a + " " + b for a, b in _LABEL.findall(told)).lower())
-    words = [word for word in shared if word in asked and word not in _KEPT.union(labels)]
+    labels = set(_WORD.findall(" ".join(a + " " + b for a, b in _LABEL.findall(told)).lower()))
+    spoken = set(_WORD.findall(_QUOTED.sub(" ", " ".join(_USER.findall(text))).lower()))
+    kept = _KEPT | (labels - spoken)
+    words = [word for word in shared if word in asked and word not in kept]
     new: dict[str, str] = {}
     for word in rng.sample(words, min(len(words), rng.choice((1, 2, 2, 3, 4, 5)))):
         while (other := _unexpected(rng)) in asked or other in new.values():

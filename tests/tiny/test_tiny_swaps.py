@@ -33,16 +33,18 @@ def test_an_exchange_is_one_to_one_and_keeps_the_form(draw: Callable[[Random], E
     assert num_changed > 20
 
 
-def test_what_finds_a_value_stays() -> None:
+def test_a_key_stays_unless_the_user_says_it() -> None:
     text = (
-        '<|im_start|>user\nThe colour of the boat is purple: {"colour": string}<|im_end|>\n'
-        '<|im_start|>assistant\n{"colour": "purple"}<|im_end|>\n'
+        '<|im_start|>user\nThe boat is purple. Fill {{"colour": string}}{said}<|im_end|>\n'
+        '<|im_start|>assistant\n{{"colour": "purple"}}<|im_end|>\n'
     )
-    other = swapped(text, Random(0))
-    value = re.search(r'"colour": "(\w+)"', other)
-    assert value
-    assert value[1] != "purple"
-    assert other == text.replace("purple", value[1])
+    told = re.compile(r'"(\w+)": "(\w+)"')
+    only_meant = [told.findall(swapped(text.format(said=""), Random(n)))[0] for n in range(20)]
+    assert {key for key, _ in only_meant} == {"colour"}
+    assert "purple" not in {value for _, value in only_meant}
+    with_word = text.format(said=" with its colour")
+    exchanged = [swapped(with_word, Random(n)) for n in range(20)]
+    assert any("colour" not in one for one in exchanged)
 
 
 def test_an_answer_that_copies_nothing_stays() -> None:
