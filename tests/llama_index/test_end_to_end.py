@@ -125,8 +125,8 @@ def test_prompts_that_llama_index_fills_up_fit(writer: EFTLLM, mode: str, is_asy
 
 def test_four_extractors_in_flight_are_one_batch(family: Engine, writer: EFTLLM) -> None:
     nodes = [TextNode(text=FACTS["harbour"]) for _ in range(4)]
-    # an answer of so many letters takes all of its tokens
-    long = writer.bind(max_tokens=48, regex="[a-z ]{400,}")
+    # an answer of so many letters takes all of its tokens, and one step each
+    long = writer.bind(max_tokens=48, regex="[a-z ]{400,}", speculation="off")
     extractor = KeywordExtractor(llm=long, num_workers=4, show_progress=False)
 
     def steps(some: Any) -> int:
