@@ -88,7 +88,9 @@ def _about_someone(rng: Random) -> _Talk:
         )
     wanted = rng.choice(second.questions)
     he, him, his = rng.choice((("he", "him", "his"), ("she", "her", "her")))
-    leaning = wanted.replace("the {s}", "it")
+    # "How far is it from" begins a request that is written apart.
+    leaning = wanted.replace("the {s} from the station", "the station from there")
+    leaning = leaning.replace("the {s}", "it")
     leaning = leaning.replace("{s}'s", his).replace("of {s}", f"of {him}").replace("{s}", he)
     return (
         asked,
