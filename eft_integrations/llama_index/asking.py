@@ -15,7 +15,7 @@ from eft_integrations.chat.speaker import Ready
 from eft_integrations.errors import InvalidRequest, refuse_unknown
 from eft_integrations.llama_index.cancelling import CancelScope, awhole, scope_here, whole
 from eft_integrations.llama_index.messages import chat_messages
-from eft_integrations.llama_index.prompts import Meant, meant
+from eft_integrations.llama_index.prompts import Meant, bounded, meant
 from eft_integrations.llama_index.responses import Responder
 from eft_integrations.llama_index.tools import response_schema, tool_schemas
 from eft_integrations.options import CONSTRAINT_KEYS
@@ -98,4 +98,5 @@ def _request(
     schema = response_schema(given.get("response_format"))
     tells_form = asks.schema is not None and not (given.get("tools") or schema or is_constrained)
     form = asks.schema if tells_form else schema
-    return request_of(given, asks.messages, tool_schemas(given.get("tools") or []), form)
+    tools = bounded(tool_schemas(given.get("tools") or []), asks.messages)
+    return request_of(given, asks.messages, tools, form)

@@ -5,6 +5,7 @@ They are known by LlamaIndex's own constants; a prompt that was rewritten is not
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llama_index.core.agent.react.prompts import REACT_CHAT_SYSTEM_HEADER
+from llama_index.core.base.base_selector import MultiSelection, SingleSelection
 from llama_index.core.output_parsers.pydantic import PYDANTIC_FORMAT_TMPL
 from llama_index.core.output_parsers.selection import FORMAT_STR
 from llama_index.core.question_gen.prompts import PREFIX
@@ -28,6 +30,8 @@ _SELECTION = FORMAT_STR.strip()
 _SINGLE = DEFAULT_SINGLE_SELECT_PROMPT_TMPL.partition("{context_list}")[2].partition("{")[0]
 _NUM_CHOICES = re.compile(r"numbered\s+list\s+\(1 to (\d+)\)")  # in the words of all selectors
 _MOST = re.compile(r"\(no more than (\d+),")
+# What tells the tools of pydantic selectors from others: all that they take.
+_SELECTIONS = [k.model_json_schema()["properties"] for k in (SingleSelection, MultiSelection)]
 _TOOLS = "<Tools>\n```json\n"
 
 Told = tuple[str, Mapping[str, Any]]
@@ -55,6 +59,29 @@ def meant(messages: Sequence[Turn]) -> Meant:
             turns[position] = {**message, "content": text}
             return Meant(messages=turns, stop=stop, schema=schema)
     return Meant(messages=messages, stop=stop)
+
+
+def bounded(tools: Sequence[Any], messages: Sequence[Turn]) -> list[Any]:
+    """Tool schemas where pydantic selectors may only name choices that there are, from 1 on."""
+    asking = " ".join(str(message["content"]) for message in messages)
+    last = _number(_NUM_CHOICES, asking)
+    return [_bounded(tool, last, asking) if last and _selects(tool) else tool for tool in tools]
+
+
+def _selects(tool: Any) -> bool:
+    function = tool.get("function", {}) if isinstance(tool, Mapping) else {}
+    return function.get("parameters", {}).get("properties") in _SELECTIONS
+
+
+def _bounded(tool: Mapping[str, Any], last: int, asking: str) -> Mapping[str, Any]:
+    told = copy.deepcopy(tool)
+    form = told["function"]["parameters"]
+    single = form.get("$defs", {}).get(SingleSelection.__name__, form)
+    single["properties"]["index"] = {"enum": [*range(1, last + 1)]}
+    if single is not form:
+        most = min(_number(_MOST, asking) or last, last)
+        form["properties"]["selections"] |= {"minItems": 1, "maxItems": most}
+    return told
 
 
 def _is_react(message: Turn) -> bool:

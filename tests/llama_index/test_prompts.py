@@ -11,7 +11,12 @@ from llama_index.core.agent.react.output_parser import ReActOutputParser
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.question_gen import LLMQuestionGenerator
 from llama_index.core.schema import QueryBundle
-from llama_index.core.selectors import LLMMultiSelector, LLMSingleSelector
+from llama_index.core.selectors import (
+    LLMMultiSelector,
+    LLMSingleSelector,
+    PydanticMultiSelector,
+    PydanticSingleSelector,
+)
 from llama_index.core.tools import FunctionTool, ToolMetadata
 
 from eft_integrations import Engine
@@ -52,14 +57,24 @@ def test_stops_of_the_caller_stay(family: Engine) -> None:
     assert llm.chat(asked).message.content == "Thought: I look.\n"
 
 
-@pytest.mark.parametrize("selector", [LLMSingleSelector, LLMMultiSelector])
-def test_selectors_that_read_text_are_held_to_what_they_read(family: Engine, selector: Any) -> None:
+@pytest.mark.parametrize(
+    ("selector", "is_single"),
+    [
+        (LLMSingleSelector, True),
+        (LLMMultiSelector, False),
+        (PydanticSingleSelector, True),
+        (PydanticMultiSelector, False),
+    ],
+)
+def test_selectors_choose_among_what_there_is(
+    family: Engine, selector: Any, is_single: bool
+) -> None:
     llm = EFTLLM(engine=family, temperature=2.0, seed=1, max_tokens=64)
     choices = [ToolMetadata(name=name, description=f"Facts about a {name}.") for name in "abc"]
     for seed in range(4):
         choose = selector.from_defaults(llm=llm.bind(seed=seed))
         selected = choose.select(choices, "Where?").selections
-        assert len(selected) == 1 if selector is LLMSingleSelector else 1 <= len(selected) <= 3
+        assert len(selected) == 1 if is_single else 1 <= len(selected) <= 3
         assert all(one.index in range(3) for one in selected)
 
 
