@@ -183,6 +183,18 @@ LAST = BROAD | {
 RESULTS = LAST | {"tool_result": 14.0, "tool_session": 1.5}
 # Which of several tools is meant.
 TOOLS = RESULTS | {"tool_call": 5.0, "tool_drill": 6.0, "tool_errand": 6.0, "tool_result": 8.0}
+# All of that, and time to get down from its peak.
+WHOLE = LAST | {
+    "text_and_question": 3.0,
+    "tool_call": 3.0,
+    "tool_drill": 4.0,
+    "tool_errand": 4.5,
+    "tool_result": 8.0,
+    "tool_session": 1.5,
+    "statements": 1.0,
+    "profile": 1.1,
+    "almanac": 1.1,
+}
 DENSE_OF_SMALL = DENSE | {
     "statements": 0.3,
     "profile": 0.3,

@@ -186,6 +186,7 @@ PRETRAINING = {
             Stage((Phase(2800, _MIDDLING_ROWS, 4096, mixes.LAST),), peak=0.25),
             Stage((Phase(700, _MIDDLING_ROWS, 4096, mixes.RESULTS),), peak=0.15),
             Stage((Phase(800, _MIDDLING_ROWS, 4096, mixes.TOOLS),), peak=0.25),
+            Stage((Phase(4200, _MIDDLING_ROWS, 4096, mixes.WHOLE),), peak=0.2),
         ),
     ),
 }
@@ -193,7 +194,7 @@ PRETRAINING = {
 TUNED_FROM = {"helpful": "reference", "harmless": "reference", "ceiling": "base"}
 TUNING = {
     "helpful": Tuning(manner="helpful"),
-    "harmless": Tuning(manner="harmless"),
+    "harmless": Tuning(manner="harmless", steps_between_checks=40),
     "ceiling": Tuning(manner="helpful"),
 }
 
