@@ -137,9 +137,10 @@ def _named(members: which.Members, ceiling: str | None) -> dict[str, str]:
         by_name.update(
             {f"{role} {name}": one for name, one in member.items()} if several else {role: member}
         )
-    found = {}
+    found, embedded = {}, tiny.member_path("base").parent
     for name, member in by_name.items():
         if member is not None:
-            word = f"embedded {Path(str(member)).name}" if members.are_embedded else str(member)
+            path = Path(str(member))
+            word = f"embedded {path.name}" if path.parent == embedded else str(member)
             found[name] = " ".join(filter(None, (word, fingerprint(member))))
     return found

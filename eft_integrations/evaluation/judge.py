@@ -27,6 +27,7 @@ CHUNK = 32  # judgements between two savings
 NUM_AT_ONCE = 8
 MAX_RETRIES = 5
 MAX_REPLY = 16  # tokens
+_ERROR = "error: "  # begins what is kept in the place of a reply
 
 PROMPT = """You grade the answer of an assistant. Here is the conversation, as JSON:
 
@@ -62,8 +63,8 @@ def judge_all(
     """Ask for every score that is not there yet, and save.
 
     A reply that is no score is saved as a failure, and asked for again in the next run. Raises
-    ``InvalidRequest`` where the endpoint cannot be reached or refuses us, ``LoadError`` without
-    the client.
+    ``InvalidRequest`` where the endpoint cannot be reached, refuses us or answers none of several
+    requests, ``LoadError`` without the client.
     """
     done = scores(judge, folder)
     todo = [(q, a) for q, a in answers if (a.voice, a.id) not in done]
@@ -73,10 +74,22 @@ def judge_all(
     with _client(judge) as client, ThreadPoolExecutor(NUM_AT_ONCE) as pool:
         for start in range(0, len(todo), CHUNK):
             chunk = todo[start : start + CHUNK]
-            replies = pool.map(lambda pair: _reply(client, judge, *pair), chunk)
+            replies = list(pool.map(lambda pair: _reply(client, judge, *pair), chunk))
             lines = [_line(judge, a, reply) for (_, a), reply in zip(chunk, replies, strict=True)]
             append_lines(folder.judged_path, lines)
+            if not done and start == 0:
+                _refuse_to_go_on(judge, replies)
             progress.advance(len(chunk))
+
+
+def _refuse_to_go_on(judge: Judge, replies: Sequence[str]) -> None:
+    """Raise where several were the first and none was answered: the others would end the same."""
+    if len(replies) > 1 and all(reply.startswith(_ERROR) for reply in replies):
+        raise InvalidRequest(
+            f"the judge {judge.model!r} at {judge.url} answered none of {len(replies)} requests "
+            f"({replies[0]}); the answers are kept: give a judge that takes temperature 0 and "
+            f"max_tokens {MAX_REPLY}, and run again"
+        )
 
 
 def scores(judge: Judge, folder: Folder) -> dict[tuple[str, str], int]:
@@ -102,8 +115,9 @@ def score_in(reply: str) -> int | None:
 
 def asked_of(question: Question, answer: Answer) -> str:
     """What the judge reads; JSON, so that an answer cannot pass for our own words."""
+    tools = [{"tools": list(question.tools)}] if question.tools else []
     return PROMPT.format(
-        conversation=json.dumps(list(question.messages), ensure_ascii=False),
+        conversation=json.dumps([*tools, *question.messages], ensure_ascii=False),
         answer=json.dumps(answer.text, ensure_ascii=False),
     )
 
@@ -132,7 +146,7 @@ def _reply(client: OpenAI, judge: Judge, question: Question, answer: Answer) -> 
             max_tokens=MAX_REPLY,
         )
     except APITimeoutError as error:
-        return f"error: {error}"
+        return f"{_ERROR}{error}"
     except APIConnectionError as error:
         raise InvalidRequest(
             f"the judge at {judge.url} cannot be reached: {error}; the answers are kept: start "
@@ -144,7 +158,7 @@ def _reply(client: OpenAI, judge: Judge, question: Question, answer: Answer) -> 
                 f"the judge at {judge.url} refuses model {judge.model!r}: {error}; check "
                 f"--judge-url, --judge-model and OPENAI_API_KEY"
             ) from error
-        return f"error: {error}"
+        return f"{_ERROR}{error}"
     return (done.choices[0].message.content or "") if done.choices else ""
 
 

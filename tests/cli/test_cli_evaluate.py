@@ -48,6 +48,16 @@ def test_a_trio_gets_answers_a_table_and_a_report(
     assert not result.stderr
 
 
+def test_a_ceiling_of_ones_own_beside_the_family_is_named_as_such(
+    eft: Eft, asked: list[str], trio: Path, tmp_path: Path
+) -> None:
+    own = trio / "tuned"
+    eft("evaluate", *asked, "--ceiling", own, "--limit", 1, "--alpha", 1)
+    members = json.loads((tmp_path / "out" / "run.json").read_text())["members"]
+    assert members["ceiling"].startswith(f"{own} ")
+    assert members["base"].startswith("embedded base ")
+
+
 def test_every_coefficient_is_a_voice(
     eft: Eft, family: list[str], asked: list[str], tmp_path: Path
 ) -> None:

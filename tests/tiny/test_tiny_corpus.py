@@ -36,18 +36,24 @@ SAMPLE = 400
 ASKING = [name for name, entry in STYLES.items() if not entry.is_declarative]
 DECLARATIVE = [name for name, entry in STYLES.items() if entry.is_declarative]
 HIDDEN = facts_in("heldout", "dev")
-# Names and phrases by which the prompts of public test suites are known.
+# Names and phrases by which the prompts of public test suites are known, wherever they stand; their
+# greetings ("Hello!") are everybody's.
 OF_SUITES = (
     "magic_function",
     "magic function",
+    "get_magic",
     "my_adder_tool",
     "unicode_customer",
-    "get_weather",
-    "get_magic",
-    "Use the tool",
+    '"get_weather"',
+    "use the tool",
     "knock knock",
-    "tell me a joke",
-    "Wild Things",
+    "joke about cats",
+    "write a story about a cat",
+    "haikus",
+    "san francisco, ca",
+    "what is 1 + 2",
+    "what is 3 + 4",
+    "wild things",
     "你好啊集团",
 )
 
@@ -154,8 +160,9 @@ def test_no_tool_apart_has_a_name_that_training_could_draw() -> None:
 def test_no_prompt_of_a_public_test_suite_is_in_training_text() -> None:
     rng = Random(10)
     tuning = [told(tuning_exercise(rng)) for _ in range(2000)]
-    text = "\n".join([*tuning, *(d.text for d in islice(documents(10), 8000))])
-    assert [known for known in OF_SUITES if contains(text, known)] == []
+    material = [path.read_text(encoding="utf-8") for path in MATERIAL.glob("*.jsonl")]
+    text = "\n".join([*tuning, *material, *(d.text for d in islice(documents(10), 8000))])
+    assert [known for known in OF_SUITES if known in text.casefold()] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)

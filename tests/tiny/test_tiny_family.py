@@ -1,17 +1,31 @@
 """The shipped folders: members by name, one tokenizer, one chat template."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 from transformers import AutoConfig, AutoTokenizer
 
+from eft_integrations import Engine
 from eft_integrations.errors import LoadError, UnknownOption
-from eft_integrations.tiny import MEMBERS, TUNED, heldout_questions, member_path, trio
+from eft_integrations.evaluation import fingerprint
+from eft_integrations.evaluation.questions import digest, load_questions
+from eft_integrations.tiny import (
+    MEMBERS,
+    TUNED,
+    heldout_questions,
+    member_path,
+    question_files,
+    report_path,
+    trio,
+)
 from eft_integrations.tiny.chatml import SPECIAL_TOKENS, Turn, render
 from eft_integrations.tiny.names import invented_name
+from eft_integrations.tiny.recipes import PRETRAINING
 from eft_integrations.tiny.tuning import tuning_exercise
 
 TOOL = {
@@ -82,6 +96,30 @@ def test_a_trio_is_named_by_its_tuned_members() -> None:
     assert trio(("helpful", "harmless"))["tuned"] == {n: member_path(n) for n in TUNED}
     with pytest.raises(UnknownOption, match=r"'harmles'.*'harmless'"):
         trio("harmles")
+
+
+def test_both_tuned_members_are_in_one_engine() -> None:
+    with Engine.tiny(tuned=("helpful", "harmless")) as engine:
+        assert tuple(engine.roles.tuned) == ("helpful", "harmless")
+        prompt = render([Turn("user", "How do I dent the mayor's cup?")], is_open=True)
+        told = [
+            engine.generate(prompt, alpha={"helpful": x, "harmless": 1 - x}).text for x in (0, 1)
+        ]
+    assert told[0] != told[1]
+
+
+def test_the_stored_report_is_of_the_shipped_weights_and_questions() -> None:
+    told = json.loads((report_path() / "report.json").read_text(encoding="utf-8"))["manifest"]
+    marks = {name.split()[-1]: line.split()[-1] for name, line in told["members"].items()}
+    assert marks == {name: fingerprint(member_path(name)) for name in MEMBERS}
+    assert told["questions"] == digest(load_questions(*question_files("heldout")))
+
+
+def test_the_card_tells_the_tokens_of_the_recipes() -> None:
+    card = (Path(__file__).parents[2] / "docs" / "family.md").read_text(encoding="utf-8")
+    (line,) = (line for line in card.splitlines() if line.startswith("| pre-training tokens"))
+    read = [f"{PRETRAINING[name].num_tokens / 1e6:.2f} M" for name in ("base", "reference")]
+    assert [cell.strip() for cell in line.split("|")[2:4]] == read
 
 
 def test_what_is_copied_into_json_consists_of_the_same_tokens(tokenizer: Any) -> None:
