@@ -313,8 +313,8 @@ def quiz(rng: Random) -> str:
 
 
 def long_reading(rng: Random) -> Exercise:
-    """A text that fills much of the context."""
-    return reading(rng, rng.randint(15, 34))
+    """A text that fills much of the context, or all of it."""
+    return reading(rng, rng.randint(15, 64))
 
 
 def account(rng: Random) -> str:

@@ -138,9 +138,10 @@ def _rows(recipe: Recipe, tokenizer: Tokenizer, step: int) -> torch.Tensor:
 
 
 def targets_of(tokenizer: Tokenizer, ids: torch.Tensor, step: int = 0) -> torch.Tensor:
-    """Targets (B, T) for rows of ids: all of every 16th row; in the others, not what is asked.
+    """Targets (B, T) for rows of ids: all of one row of 16; in the others, not what is asked.
 
-    ``step`` goes on with the count, for a step of long rows has fewer than 16.
+    ``step`` draws where the count begins: a step of long rows has fewer than 16, and a count that
+    went on from step to step would pass over the same lengths every time.
 
     What is said to the assistant is full of drawn names and numbers, which nothing can predict.
     They would fill the gradient with noise, and looking back is learnt from answers.
@@ -153,7 +154,7 @@ def targets_of(tokenizer: Tokenizer, ids: torch.Tensor, step: int = 0) -> torch.
     places = torch.arange(ids.shape[1]).expand_as(ids)
     latest = torch.where(is_start | (ids == end), places, 0).cummax(dim=1).values
     is_asked = is_asking.gather(1, latest)
-    number = step * len(ids) + torch.arange(len(ids))
+    number = torch.arange(len(ids)) + Random(f"eft-tiny/whole/{step}").randrange(16)
     is_asked[number % 16 == 0] = False
     return ids.masked_fill(is_asked, IGNORED)
 

@@ -23,6 +23,7 @@ from eft_integrations.tiny.facts import facts_in
 from eft_integrations.tiny.measure import has_manner, manner_exercises, written
 from eft_integrations.tiny.muon import Muon, orthogonalised
 from eft_integrations.tiny.recipes import PRETRAINING, Phase, Recipe, Shape, Stage, config_of, rate
+from eft_integrations.tiny.styles import STYLES
 from eft_integrations.tiny.tokenizer import CONTEXT_LEN
 from eft_integrations.tiny.train import (
     IGNORED,
@@ -96,23 +97,30 @@ def test_a_row_begins_with_a_document_and_each_document_is_read_from_its_beginni
         assert any(text.startswith(last.rstrip("\ufffd")) for text in whole)
 
 
-def test_rows_teach_answers_and_every_16th_row_all_of_it(tokenizer: Tokenizer) -> None:
+def test_rows_teach_answers_and_one_of_16_all_of_it(tokenizer: Tokenizer) -> None:
     turns = ("<|im_start|>user\nHi there<|im_end|>\n", "<|im_start|>assistant\nYes<|im_end|>\n")
     text = "".join((*turns, *turns, SEPARATOR, "Paris.", SEPARATOR, *turns))
     row = tokenizer.encode(text, add_special_tokens=False).ids
-    targets = targets_of(tokenizer, torch.tensor([row] * 17))
-    assert targets[0].tolist() == targets[16].tolist() == row
-    kept = [token for token in targets[1].tolist() if token != IGNORED]
+    targets = targets_of(tokenizer, torch.tensor([row] * 32)).tolist()
+    whole = [number for number, some in enumerate(targets) if some == row]
+    assert len(whole) == 2
+    assert whole[1] - whole[0] == 16
+    (others,) = {tuple(some) for some in targets if some != row}
+    kept = [token for token in others if token != IGNORED]
     taught = "".join((turns[1], turns[1], SEPARATOR, "Paris.", SEPARATOR, turns[1]))
     assert tokenizer.decode(kept, skip_special_tokens=False) == taught
-    assert targets[1].tolist() == targets[15].tolist()
-    # Steps of four rows count on: the first row of every fourth is learnt whole.
-    whole = [
-        [(row_targets != IGNORED).all().item() for row_targets in targets_of(tokenizer, four, step)]
-        for four in [torch.tensor([row] * 4)]
-        for step in range(5)
-    ]
-    assert whole == [[n == 0 and step % 4 == 0 for n in range(4)] for step in range(5)]
+
+
+@pytest.mark.parametrize("num_rows", [4, 8])
+def test_few_rows_a_step_come_to_one_of_16_at_every_turn(
+    tokenizer: Tokenizer, num_rows: int
+) -> None:
+    row = tokenizer.encode("<|im_start|>user\nHi<|im_end|>\n").ids
+    rows = torch.tensor([row] * num_rows)
+    for turn in range(4):  # as rows of four lengths take turns
+        some = [targets_of(tokenizer, rows, step) != IGNORED for step in range(turn, 1600, 4)]
+        share = torch.stack(some).all(dim=2).float().mean().item()
+        assert share == pytest.approx(1 / 16, abs=0.02)
 
 
 def test_the_members_are_trained_on_rows_of_the_whole_context() -> None:
@@ -154,6 +162,16 @@ def test_a_document_in_a_row_is_read_as_if_it_stood_alone() -> None:
         model.set_attn_implementation(PACKED)
         packed = model(input_ids=row, use_cache=False, documents=documents_of(row, 0)).logits[0]
     torch.testing.assert_close(packed, torch.cat(alone), atol=1e-5, rtol=1e-5)
+
+
+def test_long_texts_fill_the_context(tokenizer: Tokenizer) -> None:
+    """Documents of a row read themselves alone: long rows alone would teach no long reading."""
+    rng = Random(3)
+    texts = [STYLES["long_text_and_question"].write(rng) for _ in range(60)]
+    lengths = [len(one.ids) for one in tokenizer.encode_batch(texts)]
+    fitting = [length for length in lengths if length < CONTEXT_LEN]
+    assert len(fitting) > 40
+    assert max(fitting) > 0.9 * CONTEXT_LEN
 
 
 def test_muon_follows_the_gradient() -> None:
