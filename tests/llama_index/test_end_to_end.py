@@ -311,8 +311,9 @@ def test_evaluators_judge(writer: EFTLLM) -> None:
 
 
 @slow
-@beyond
-@pytest.mark.parametrize("selector", [LLMSingleSelector, PydanticSingleSelector])
+@pytest.mark.parametrize(
+    "selector", [pytest.param(LLMSingleSelector, marks=beyond), PydanticSingleSelector]
+)
 def test_a_router_chooses(writer: EFTLLM, embeddings: HuggingFaceEmbedding, selector: Any) -> None:
     tools = [
         QueryEngineTool.from_defaults(
