@@ -69,8 +69,9 @@ def bounded(tools: Sequence[Any], messages: Sequence[Turn]) -> list[Any]:
 
 
 def _selects(tool: Any) -> bool:
-    function = tool.get("function", {}) if isinstance(tool, Mapping) else {}
-    return function.get("parameters", {}).get("properties") in _SELECTIONS
+    for key in ("function", "parameters", "properties"):
+        tool = tool.get(key) if isinstance(tool, Mapping) else None
+    return tool in _SELECTIONS
 
 
 def _bounded(tool: Mapping[str, Any], last: int, asking: str) -> Mapping[str, Any]:
