@@ -78,7 +78,7 @@ def _bounded(tool: Mapping[str, Any], last: int, asking: str) -> Mapping[str, An
     told = copy.deepcopy(tool)
     form = told["function"]["parameters"]
     single = form.get("$defs", {}).get(SingleSelection.__name__, form)
-    single["properties"]["index"] = {"enum": [*range(1, last + 1)]}
+    single["properties"]["index"] = _one_of(last)
     if single is not form:
         most = min(_number(_MOST, asking) or last, last)
         form["properties"]["selections"] |= {"minItems": 1, "maxItems": most}
@@ -105,7 +105,7 @@ def _of_selection(text: str) -> Told | None:
         before, found, behind = text.partition(example)
         if found:
             last = _number(_NUM_CHOICES, before)
-            number = {"enum": [*range(1, last + 1)]} if last else {"type": "integer", "minimum": 1}
+            number = _one_of(last) if last else {"type": "integer", "minimum": 1}
             parts = {"choice": number, "reason": {"type": "string"}}
             choice = {"type": "object", "properties": parts, "required": list(parts)}
             most = 1 if _SINGLE in before else _number(_MOST, before)
@@ -113,6 +113,11 @@ def _of_selection(text: str) -> Told | None:
             schema = {"type": "array", "items": choice, "minItems": 1, **limit}
             return f"{before.rstrip()}{behind}".strip(), schema
     return None
+
+
+def _one_of(last: int) -> dict[str, Any]:
+    """The number of a choice: selectors count from 1."""
+    return {"enum": [*range(1, last + 1)]}
 
 
 def _number(pattern: re.Pattern[str], text: str) -> int:

@@ -65,6 +65,7 @@ def test_spans_are_found(family: Engine, form: Callable[[str, str], Messages]) -
     [
         in_system,
         of_llama_index,
+        # It says so 3 times of 10; how often it is right where there is an answer is held above.
         pytest.param(
             question_first,
             marks=pytest.mark.xfail(
