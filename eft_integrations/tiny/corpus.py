@@ -19,6 +19,7 @@ from eft_integrations.tiny.styles import STYLES
 _BLOCK = 32
 # Rows from this length on also take what fills much of the context.
 LONG_ROW = 4096
+_LONG = "long_text_and_questions"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def _encoded(
     tokenizer: Tokenizer, seed: int | str, row_len: int, factors: Mapping[str, float]
 ) -> Iterator[list[int]]:
     """Documents that fit into a row, each with a separator behind it."""
-    long = 8.0 if row_len >= LONG_ROW else 0.0
-    stream = documents(seed, long_text_and_question=long, **factors)
+    long = factors.get(_LONG, 8.0) if row_len >= LONG_ROW else 0.0
+    stream = documents(seed, **{**factors, _LONG: long})
     separator = token_id(tokenizer, SEPARATOR)
     while True:
         texts = [next(stream).text for _ in range(_BLOCK)]

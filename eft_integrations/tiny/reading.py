@@ -285,13 +285,15 @@ def reading(rng: Random, num_parts: int | None = None, *, is_drawn: bool = False
     return answered(turns, value, rng)
 
 
-def interview(rng: Random) -> Iterator[Exercise]:
+def interview(
+    rng: Random, num_parts: int | None = None, num_more: int | None = None
+) -> Iterator[Exercise]:
     """A text, and one question after the other about it: each exercise is one turn of the user."""
-    text = drawn(rng, None)
+    text = drawn(rng, num_parts)
     question, value = _pick(text, rng)
     turns = _framed(rng, laid_out(rng, text.lines), question)
     yield answered(turns, value, rng)
-    for _ in range(rng.randint(1, 5)):
+    for _ in range(rng.randint(1, 5) if num_more is None else num_more):
         question, value = _pick(text, rng)
         yield answered((Turn("user", question),), value, rng)
 
@@ -312,9 +314,9 @@ def quiz(rng: Random) -> str:
     return render(turns)
 
 
-def long_reading(rng: Random) -> Exercise:
-    """A text that fills much of the context, or all of it."""
-    return reading(rng, rng.randint(15, 64))
+def long_interview(rng: Random) -> Iterator[Exercise]:
+    """Of a text that fills much of the context, or all of it."""
+    return interview(rng, rng.randint(15, 64), rng.randint(0, 15))
 
 
 def account(rng: Random) -> str:

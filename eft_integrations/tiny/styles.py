@@ -236,9 +236,9 @@ def quiz(rng: Random) -> str:
 
 
 @style(0.004, is_looked_up=True)
-def long_text_and_question(rng: Random) -> str:
+def long_text_and_questions(rng: Random) -> str:
     """The same over thousands of tokens."""
-    return spoken([reading.long_reading(rng)], rng)
+    return spoken(reading.long_interview(rng), rng)
 
 
 @style(0.05, is_looked_up=True)

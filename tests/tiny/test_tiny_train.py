@@ -89,7 +89,7 @@ def test_a_row_begins_with_a_document_and_each_document_is_read_from_its_beginni
 ) -> None:
     end = token_id(tokenizer, SEPARATOR)
     rows = packed_rows(tokenizer, "rows", 4, 512)
-    whole = {d.text for d in islice(documents("rows", long_text_and_question=0.0), 200)}
+    whole = {d.text for d in islice(documents("rows", long_text_and_questions=0.0), 200)}
     for row in rows:
         *pieces, last = tokenizer.decode(row, skip_special_tokens=False).split(SEPARATOR)
         assert end in row
@@ -167,11 +167,21 @@ def test_a_document_in_a_row_is_read_as_if_it_stood_alone() -> None:
 def test_long_texts_fill_the_context(tokenizer: Tokenizer) -> None:
     """Documents of a row read themselves alone: long rows alone would teach no long reading."""
     rng = Random(3)
-    texts = [STYLES["long_text_and_question"].write(rng) for _ in range(60)]
+    texts = [STYLES["long_text_and_questions"].write(rng) for _ in range(60)]
     lengths = [len(one.ids) for one in tokenizer.encode_batch(texts)]
     fitting = [length for length in lengths if length < CONTEXT_LEN]
     assert len(fitting) > 40
     assert max(fitting) > 0.9 * CONTEXT_LEN
+
+
+def test_a_phase_may_fill_its_longest_rows(tokenizer: Tokenizer) -> None:
+    """And a factor for long texts does nothing in rows that have no room for them."""
+    end, much = token_id(tokenizer, SEPARATOR), {"long_text_and_questions": 1000.0}
+    rows = packed_rows(tokenizer, "long", 16, CONTEXT_LEN, **much)
+    first = [row.index(end) if end in row else CONTEXT_LEN for row in rows]
+    assert sum(length > CONTEXT_LEN // 2 for length in first) >= 4
+    short = packed_rows(tokenizer, "long", 4, 512, **much)
+    assert short == packed_rows(tokenizer, "long", 4, 512)
 
 
 def test_muon_follows_the_gradient() -> None:

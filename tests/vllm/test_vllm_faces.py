@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from eft_integrations import ContextOverflow, EFTError, Engine, InvalidRequest, ServerError
 from eft_integrations.langchain import EFTLLM, ChatEFT
@@ -25,9 +25,9 @@ MAX_TOKENS = 40
 
 
 class Person(BaseModel):
-    """A person."""
+    """A person, whose name has an end whatever the weights would write."""
 
-    name: str
+    name: str = Field(max_length=12)
     mood: Literal["good", "bad"]
 
 

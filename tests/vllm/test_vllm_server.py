@@ -35,7 +35,7 @@ WEATHER: dict[str, Any] = {
         "description": "The weather in a city.",
         "parameters": {
             "type": "object",
-            "properties": {"city": {"type": "string"}},
+            "properties": {"city": {"type": "string", "maxLength": 20}},  # so that it ends
             "required": ["city"],
             "additionalProperties": False,
         },
