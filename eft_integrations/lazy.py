@@ -18,13 +18,14 @@ def lazy(
         if name not in home:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         if needs:
-            _require(package, needs, extra)
+            require(package, needs, extra)
         return getattr(import_module(home[name]), name)
 
     return get
 
 
-def _require(package: str, needs: str, extra: str) -> None:
+def require(package: str, needs: str, extra: str) -> None:
+    """Raise an ``ImportError`` that says what to install where a package's need is not met."""
     try:
         import_module(needs)
     except ImportError as error:

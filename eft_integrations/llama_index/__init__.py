@@ -1,19 +1,16 @@
 """LlamaIndex: ``EFTLLM``, from query engine to agent workflow.
 
 Needs llama-index-core (``pip install 'eft-integrations[llama-index]'``). Also importable as
-``llama_index.llms.eft``.
+``llama_index.llms.eft``. Nothing here is imported late: with this package LlamaIndex's
+``load_llm`` knows the class.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from eft_integrations.lazy import require
 
-from eft_integrations.lazy import lazy
+require(__name__, "llama_index.core", "llama-index")
 
-if TYPE_CHECKING:
-    from eft_integrations.llama_index.llm import EFTLLM
+from eft_integrations.llama_index.llm import EFTLLM  # noqa: E402 — says first what is missing
 
 __all__ = ["EFTLLM"]
-
-_HOME = {"EFTLLM": f"{__name__}.llm"}
-__getattr__ = lazy(__name__, _HOME, needs="llama_index.core", extra="llama-index")

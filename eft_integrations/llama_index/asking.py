@@ -13,7 +13,8 @@ from eft_integrations.chat.asking import given_to, report_of, request_of
 from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS, call_options
 from eft_integrations.chat.speaker import Ready
 from eft_integrations.errors import InvalidRequest, refuse_unknown
-from eft_integrations.llama_index.cancelling import CancelScope, awhole, scope_here, whole
+from eft_integrations.llama_index.cancelling import Scopes, awhole, whole
+from eft_integrations.llama_index.holding import held_here
 from eft_integrations.llama_index.messages import chat_messages
 from eft_integrations.llama_index.prompts import Meant, bounded, meant
 from eft_integrations.llama_index.responses import Responder
@@ -32,7 +33,7 @@ class Asked:
     """A call that is ready, and how its answer is told."""
 
     ready: Ready
-    scope: CancelScope
+    scopes: Scopes
     model_name: str
     report: Mapping[str, Any]
 
@@ -42,11 +43,11 @@ class Asked:
 
     def whole(self) -> ChatResponse:
         """The whole answer."""
-        return self.responder().whole(whole(self.ready, self.scope))
+        return self.responder().whole(whole(self.ready, self.scopes))
 
     async def awhole(self) -> ChatResponse:
         """The twin of :meth:`whole`."""
-        return self.responder().whole(await awhole(self.ready, self.scope))
+        return self.responder().whole(await awhole(self.ready, self.scopes))
 
 
 def ask(llm: EFTLLM, messages: Sequence[ChatMessage], keywords: Mapping[str, Any]) -> Asked:
@@ -73,7 +74,7 @@ def ask_text(llm: EFTLLM, prompt: str, keywords: Mapping[str, Any], *, is_format
 
 def _asked(llm: EFTLLM, ready: Ready, options: Mapping[str, Any]) -> Asked:
     name = ready.model_name or llm.model_name
-    return Asked(ready=ready, scope=scope_here(), model_name=name, report=report_of(options))
+    return Asked(ready=ready, scopes=held_here().scopes, model_name=name, report=report_of(options))
 
 
 def _options(llm: EFTLLM, keywords: Mapping[str, Any], stop: Sequence[str]) -> dict[str, Any]:

@@ -6,13 +6,17 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from dataclasses import replace
+from typing import TypeVar
 
 from eft_integrations.chat.speaker import Answer, AsyncTold, Ready, Told
+from eft_integrations.llama_index.holding import held_here, holding
+
+T = TypeVar("T", Told, AsyncTold)
 
 
 class CancelScope:
-    """All answers that were begun inside a ``with llm.cancel_scope()``."""
+    """All answers that were asked for inside a ``with llm.cancel_scope()``."""
 
     def __init__(self) -> None:
         self._told: weakref.WeakSet[Told | AsyncTold] = weakref.WeakSet()
@@ -35,33 +39,29 @@ class CancelScope:
             told.close()
 
 
-_SCOPE: ContextVar[CancelScope | None] = ContextVar("eft_cancel_scope", default=None)
-
-
-def scope_here() -> CancelScope:
-    """The scope of the innermost ``with``, or one that nobody cancels."""
-    return _SCOPE.get() or CancelScope()
-
-
 @contextmanager
 def cancel_scope() -> Iterator[CancelScope]:
-    """Answers that begin inside, in whatever thread or task, can be cancelled together."""
-    token = _SCOPE.set(CancelScope())
-    try:
-        yield scope_here()
-    finally:
-        _SCOPE.reset(token)
+    """Answers that are asked for inside, in whatever thread or task, can be cancelled together."""
+    held, scope = held_here(), CancelScope()
+    with holding(replace(held, scopes=(*held.scopes, scope))):
+        yield scope
 
 
-def whole(ready: Ready, scope: CancelScope) -> Answer:
-    """The whole answer, or what of it was written until the scope was cancelled."""
-    told = ready.stream()
-    scope.add(told)
-    return told.whole()
+Scopes = tuple[CancelScope, ...]
 
 
-async def awhole(ready: Ready, scope: CancelScope) -> Answer:
+def in_charge(scopes: Scopes, told: T) -> T:
+    """The answer, which each of the scopes may end."""
+    for scope in scopes:
+        scope.add(told)
+    return told
+
+
+def whole(ready: Ready, scopes: Scopes) -> Answer:
+    """The whole answer, or what of it was written until a scope was cancelled."""
+    return in_charge(scopes, ready.stream()).whole()
+
+
+async def awhole(ready: Ready, scopes: Scopes) -> Answer:
     """The twin of :func:`whole`."""
-    told = ready.astream()
-    scope.add(told)
-    return await told.whole()
+    return await in_charge(scopes, ready.astream()).whole()

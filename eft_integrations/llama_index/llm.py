@@ -40,11 +40,12 @@ from eft_integrations.chat.options import OPTIONS, choice_of, overlaid
 from eft_integrations.errors import InvalidRequest, UnusableAnswer, refuse_unknown
 from eft_integrations.llama_index.asking import ask, ask_text, refuse_choices
 from eft_integrations.llama_index.cancelling import CancelScope, cancel_scope
+from eft_integrations.llama_index.holding import akept, kept
 from eft_integrations.llama_index.overriding import overrides_of, overriding
 from eft_integrations.llama_index.responses import completion
 from eft_integrations.llama_index.streams import acompleted, astreamed, completed, streamed
-from eft_integrations.llama_index.structured import Form
-from eft_integrations.llama_index.tools import is_answer_form, whole
+from eft_integrations.llama_index.structured import Form, StructuredEFTLLM
+from eft_integrations.llama_index.tools import is_answer_form, with_requirement
 from eft_integrations.options import parse
 from eft_integrations.remote.fields import ServedFields
 
@@ -104,7 +105,8 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
 
     def to_payload(self) -> dict[str, Any]:
         """What events tell of the model; loads nothing."""
-        return {"class_name": self.class_name(), "model_name": self.model_name, **self.identity()}
+        told = self._in_force().identity()
+        return {"class_name": self.class_name(), "model_name": self.model_name, **told}
 
     # Options: fields, overrides, copies.
 
@@ -113,6 +115,10 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
         own = self.engine_options()
         bound = {name: own[name] for name in self.bound_options if name in own}
         return overlaid(overlaid(own, overrides_of(self.engine)), bound)
+
+    def _in_force(self) -> Self:
+        """A copy whose fields are the options in force; itself where no override holds."""
+        return self.with_options(**self.options_in_force()) if overrides_of(self.engine) else self
 
     def bind(self, **options: Any) -> Self:
         """A copy on the same engine with options that hold even inside :meth:`override`."""
@@ -124,7 +130,8 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
         """Options for all that this model and its copies are asked inside the ``with``.
 
         They reach query engines, chat engines and agents, in the threads and tasks that these
-        start, and hold while a response that was asked for inside is read outside.
+        start, and hold while a response or a stream that was asked for inside is read outside.
+        Only the streams of core's own programs begin where they are read: read those inside.
         """
         refuse_unknown("option", options, OPTIONS)
         refuse_choices(options)
@@ -261,15 +268,18 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
 
     def predict_and_call(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         """As core's, with a call required unless ``error_on_no_tool_call`` is False."""
-        return super().predict_and_call(
-            [whole(tool) for tool in tools], *args, **_with_requirement(kwargs)
-        )
+        return super().predict_and_call(**with_requirement(tools, args, kwargs))
 
     async def apredict_and_call(self, tools: Sequence[Any], *args: Any, **kwargs: Any) -> Any:
         """The twin of :meth:`predict_and_call`."""
-        return await super().apredict_and_call(
-            [whole(tool) for tool in tools], *args, **_with_requirement(kwargs)
-        )
+        given = with_requirement(tools, args, kwargs)
+        if is_answer_form(tools):  # core's program says the system prompt in its sync call only
+            given["chat_history"] = self._with_system_prompt(given.get("chat_history") or [])
+        return await super().apredict_and_call(**given)
+
+    def _with_system_prompt(self, messages: Sequence[ChatMessage]) -> Sequence[ChatMessage]:
+        said = self._extend_messages([])
+        return messages if messages[: len(said)] == said else [*said, *messages]
 
     # Objects. Other modes than the default one are core's own programs.
 
@@ -305,6 +315,33 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
         dispatcher.event(LLMStructuredPredictEndEvent(output=output))
         return output
 
+    def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredEFTLLM:
+        """A model that answers with objects of ``output_cls`` only."""
+        return StructuredEFTLLM(llm=self, output_cls=output_cls, **kwargs)
+
+    def stream_structured_predict(
+        self,
+        output_cls: Any,
+        prompt: Any,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Any, None, None]:
+        """The object as far as it is written, again and again; the last one is whole."""
+        return kept(
+            super().stream_structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        )
+
+    async def astream_structured_predict(
+        self,
+        output_cls: Any,
+        prompt: Any,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Any, None]:
+        """The twin of :meth:`stream_structured_predict`."""
+        objects = super().astream_structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+        return akept(await objects)
+
     def _structured_stream_call(
         self, output_cls: Any, prompt: Any, llm_kwargs: Any = None, **prompt_args: Any
     ) -> Generator[Any, None, None]:
@@ -325,8 +362,11 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
 
     @model_serializer(mode="wrap")
     def custom_model_dump(self, handler: Any, _: Any) -> dict[str, Any]:
-        """Plain values, with the members of an engine that was given."""
-        data: dict[str, Any] = handler(self)
+        """Plain values, with the members of an engine that was given, and the options in force.
+
+        So what LlamaIndex keeps by the dump of a model is not found again under another override.
+        """
+        data: dict[str, Any] = handler(self._in_force())
         told = self.plain_settings()
         return {**data, **{k: v for k, v in told.items() if k in data}, "class_name": "EFTLLM"}
 
@@ -342,10 +382,6 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         shared = {id(value): value for name in _LOCAL if (value := getattr(self, name)) is not None}
         return super().__deepcopy__({**(memo or {}), **shared})
-
-
-def _with_requirement(kwargs: dict[str, Any]) -> dict[str, Any]:
-    return {"tool_required": kwargs.get("error_on_no_tool_call", True), **kwargs}
 
 
 def _start(output_cls: Any, prompt: Any, arguments: Any) -> LLMStructuredPredictStartEvent:

@@ -124,9 +124,8 @@ class Responder:
             self._shares.append({"token": chosen.text, **numbers})
 
     def _say_something(self, finish: Finish | None) -> None:
-        """An answer that ended inside its thoughts is what it thought: agents read content only."""
-        is_silent = not self._text and not self._calls
-        if finish is not None and is_silent and finish.reason != "stop":
+        """An answer of thoughts alone is what it thought: agents and query engines read text only."""
+        if finish is not None and not self._text and not self._calls:
             self._text = self._thought
 
     def _message(self) -> ChatMessage:

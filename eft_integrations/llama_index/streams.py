@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Generator
 from llama_index.core.base.llms.types import ChatResponse, CompletionResponse
 
 from eft_integrations.llama_index.asking import Asked
+from eft_integrations.llama_index.cancelling import in_charge
 from eft_integrations.llama_index.responses import completion
 
 
@@ -14,7 +15,7 @@ def streamed(asked: Asked) -> Generator[ChatResponse, None, None]:
     """Responses with all that was said so far; closing ends the computation."""
     responder = asked.responder()
     with asked.ready.stream() as told:
-        asked.scope.add(told)
+        in_charge(asked.scopes, told)
         for events in told:
             response = responder.response(events)
             if response is not None:
@@ -25,7 +26,7 @@ async def astreamed(asked: Asked) -> AsyncGenerator[ChatResponse, None]:
     """The twin of :func:`streamed`."""
     responder = asked.responder()
     async with asked.ready.astream() as told:
-        asked.scope.add(told)
+        in_charge(asked.scopes, told)
         async for events in told:
             response = responder.response(events)
             if response is not None:

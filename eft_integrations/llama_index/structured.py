@@ -6,15 +6,64 @@ from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequen
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+from llama_index.core.base.llms.generic_utils import (
+    astream_chat_to_completion_decorator,
+    stream_chat_to_completion_decorator,
+)
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+)
+from llama_index.core.llms.structured_llm import StructuredLLM
 from llama_index.core.program.utils import process_streaming_objects
 from llama_index.core.prompts import BasePromptTemplate
 from pydantic import BaseModel, ValidationError
 
 from eft_integrations.errors import ContextOverflow, UnusableAnswer
+from eft_integrations.llama_index.holding import akept, kept
 
 if TYPE_CHECKING:
     from eft_integrations.llama_index.llm import EFTLLM
+
+
+class StructuredEFTLLM(StructuredLLM):
+    """A model all of whose answers are objects of one class.
+
+    Core's has no streams of texts, and its other streams begin only when they are read: these keep
+    what held when they were asked for.
+    """
+
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        """The object as far as it is written, again and again, as JSON and in ``raw``."""
+        return kept(super().stream_chat(messages, **kwargs))
+
+    async def astream_chat(
+        self, messages: Sequence[ChatMessage], **kwargs: Any
+    ) -> ChatResponseAsyncGen:
+        """The twin of :meth:`stream_chat`."""
+        return akept(await super().astream_chat(messages, **kwargs))
+
+    def stream_complete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: ARG002 — as core's other endpoints
+        **kwargs: Any,
+    ) -> CompletionResponseGen:
+        """As :meth:`stream_chat`, asked by a user's words."""
+        return stream_chat_to_completion_decorator(self.stream_chat)(prompt, **kwargs)
+
+    async def astream_complete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: ARG002 — as core's other endpoints
+        **kwargs: Any,
+    ) -> CompletionResponseAsyncGen:
+        """The twin of :meth:`stream_complete`."""
+        return await astream_chat_to_completion_decorator(self.astream_chat)(prompt, **kwargs)
 
 
 class Form:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any
 
+from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import BaseTool, FunctionTool, ToolMetadata
 from pydantic import BaseModel
 
@@ -14,6 +16,7 @@ from eft_integrations.chat.template import listed
 from eft_integrations.errors import InvalidRequest
 
 _PROGRAM = "llama_index.core.program.function_program"
+_CALL = signature(FunctionCallingLLM.predict_and_call)
 _PARTS = ("type", "properties", "required")
 
 
@@ -57,6 +60,14 @@ def whole(tool: Any) -> Any:
     twin = copy.copy(tool)
     twin._metadata = _WholeMetadata(**vars(tool.metadata))
     return twin
+
+
+def with_requirement(tools: Sequence[Any], args: Any, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of ``predict_and_call``, however they were given, and whether a call must be."""
+    given = _CALL.bind(None, [whole(tool) for tool in tools], *args, **kwargs).arguments
+    further = given.pop("kwargs", {})
+    named = {name: value for name, value in given.items() if name != "self"} | further
+    return {"tool_required": named.get("error_on_no_tool_call", True), **named}
 
 
 def is_answer_form(tools: Sequence[Any]) -> bool:

@@ -5,8 +5,13 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.events.llm import LLMChatEndEvent
+from llama_index_instrumentation import get_dispatcher
+from pydantic import Field
 
 from eft_integrations import Engine
 from eft_integrations.llama_index import EFTLLM
@@ -54,3 +59,24 @@ def own(trio: Path) -> EFTLLM:
         max_queue=98,  # settings that no other engine of the tests has
         max_tokens=6,
     )
+
+
+class Heard(BaseEventHandler):
+    alphas: list[Any] = Field(default_factory=list)
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "Heard"
+
+    def handle(self, event: Any, **kwargs: Any) -> None:
+        if isinstance(event, LLMChatEndEvent) and event.response is not None:
+            assert event.response.raw is not None
+            self.alphas.append(event.response.raw["eft"].get("alpha"))
+
+
+@pytest.fixture
+def heard() -> Any:
+    root, handler = get_dispatcher(), Heard()
+    root.add_event_handler(handler)
+    yield handler.alphas
+    root.event_handlers.remove(handler)

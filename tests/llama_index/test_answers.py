@@ -138,6 +138,17 @@ def test_an_answer_that_is_all_thought_is_not_empty(engine: Engine) -> None:
     assert chunks[-1].message.content == "".join(c.delta or "" for c in chunks) != ""
 
 
+@pytest.mark.parametrize("text", ["<think>so</think>", "<think>so</think>\n\n"])
+def test_an_answer_whose_thoughts_end_it_is_not_empty(engine: Engine, text: str) -> None:
+    """Query engines would tell "Empty Response"."""
+    llm = EFTLLM(engine=engine, reasoning=True, max_tokens=40)
+    response = llm.chat(ASK, regex=text)
+    assert response.raw is not None
+    assert response.raw["finish_reason"] == "stop"
+    assert response.message.content == "so"
+    assert "".join(c.delta or "" for c in llm.stream_chat(ASK, regex=text)) == "so"
+
+
 def test_several_answers_are_refused(llm: EFTLLM, engine: Engine) -> None:
     with pytest.raises(InvalidRequest, match="one answer"):
         llm.chat(ASK, n=2)

@@ -17,13 +17,9 @@ from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.chat_engine.types import ChatMode
 from llama_index.core.extractors import KeywordExtractor
 from llama_index.core.ingestion.pipeline import get_transformation_hash
-from llama_index.core.instrumentation.event_handlers import BaseEventHandler
-from llama_index.core.instrumentation.events.llm import LLMChatEndEvent
 from llama_index.core.llms.loading import load_llm
 from llama_index.core.schema import TextNode
 from llama_index.core.workflow import WorkflowRuntimeError
-from llama_index_instrumentation import get_dispatcher
-from pydantic import Field
 
 from eft_integrations import Engine, InvalidRequest, Mixture, UnknownOption
 from eft_integrations.chat import render
@@ -89,27 +85,6 @@ def test_an_override_ends_with_its_block(llm: EFTLLM) -> None:
     with pytest.raises(RuntimeError, match="ours"), llm.override(alpha=0.3):
         raise RuntimeError("ours")
     assert "alpha" not in llm.chat(ASK).raw["eft"]
-
-
-class Heard(BaseEventHandler):
-    alphas: list[Any] = Field(default_factory=list)
-
-    @classmethod
-    def class_name(cls) -> str:
-        return "Heard"
-
-    def handle(self, event: Any, **kwargs: Any) -> None:
-        if isinstance(event, LLMChatEndEvent) and event.response is not None:
-            assert event.response.raw is not None
-            self.alphas.append(event.response.raw["eft"].get("alpha"))
-
-
-@pytest.fixture
-def heard() -> Any:
-    root, handler = get_dispatcher(), Heard()
-    root.add_event_handler(handler)
-    yield handler.alphas
-    root.event_handlers.remove(handler)
 
 
 def index() -> VectorStoreIndex:
@@ -194,6 +169,30 @@ def test_two_alphas_never_share_a_cached_transformation(llm: EFTLLM) -> None:
 
     assert key(llm.with_alpha(0.1)) != key(llm.with_alpha(0.2))
     assert key(llm.with_alpha(0.1)) == key(llm.with_alpha(0.1))
+
+
+def test_two_overrides_never_share_a_cached_transformation(llm: EFTLLM) -> None:
+    nodes = [TextNode(text="x", id_="1")]
+    plain = get_transformation_hash(nodes, KeywordExtractor(llm=llm))
+    keys = [plain]
+    for options in ({"alpha": 0.1}, {"alpha": 0.2}, {"weights": {"base": 1.0}}):
+        with llm.override(**options):
+            keys.append(get_transformation_hash(nodes, KeywordExtractor(llm=llm)))
+    assert len(set(keys)) == len(keys)
+    assert get_transformation_hash(nodes, KeywordExtractor(llm=llm)) == plain
+
+
+def test_dumps_and_events_tell_the_options_in_force(llm: EFTLLM) -> None:
+    model = llm.with_alpha(0.7)
+    with model.override(weights={"base": 1.0}, temperature=0.5):
+        told, event = model.to_dict(), model.to_payload()
+    assert (told["alpha"], told["weights"], told["temperature"]) == (None, {"base": 1.0}, 0.5)
+    assert event["weights"] == {"base": 1.0}
+    assert "alpha" not in event
+    assert load_llm(told).chat(ASK).raw["eft"]["weights"] == {"base": 1.0}  # type: ignore[index]
+    with model.bind(alpha=0.1).override(alpha=0.9):
+        assert model.bind(alpha=0.1).to_dict()["alpha"] == 0.1
+    assert model.to_dict()["alpha"] == 0.7
 
 
 def test_unknown_coefficients_are_refused_with_a_suggestion(llm: EFTLLM) -> None:

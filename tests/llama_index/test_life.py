@@ -6,6 +6,9 @@ import asyncio
 import copy
 import json
 import pickle
+import subprocess
+import sys
+import threading
 import time
 from contextlib import suppress
 from typing import Any
@@ -19,6 +22,7 @@ from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.extractors import KeywordExtractor
 from llama_index.core.llms.loading import load_llm
 from llama_index.core.llms.mock import MockLLM
+from llama_index.core.prompts import PromptTemplate
 from llama_index.core.schema import TextNode
 from llama_index.core.workflow import WorkflowTimeoutError
 
@@ -26,30 +30,12 @@ from eft_integrations import ContextOverflow, Engine, EngineClosed, InvalidReque
 from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS
 from eft_integrations.llama_index import EFTLLM
 from eft_integrations.llama_index.asking import TOLERATED
+from tests.llama_index.engines import LONG, POLL, running, settled
 
 ASK = [ChatMessage(role="user", content="Hello")]
-LONG = 480
 # No answer of so many letters has fewer tokens.
 ENDLESS: dict[str, Any] = {"regex": "[a-z ]{800,}", "max_tokens": 800}
 ENDLESS_LEN = 100
-POLL = 0.001  # seconds; a busy loop would starve the engine's thread
-
-
-def is_idle(engine: Engine) -> bool:
-    stats = engine.stats()
-    return stats.num_running == 0 and stats.num_waiting == 0
-
-
-async def settled(engine: Engine) -> None:
-    """One more request: whatever was cancelled before it is over when it is answered."""
-    await engine.agenerate("x", max_tokens=2)
-    while not is_idle(engine):
-        await asyncio.sleep(POLL)
-
-
-async def running(engine: Engine, task: asyncio.Task[Any]) -> None:
-    while engine.stats().num_running == 0 and not task.done():
-        await asyncio.sleep(POLL)
 
 
 # Cancelling.
@@ -79,11 +65,19 @@ async def test_breaking_an_async_stream_ends_the_computation(engine: Engine, kin
     assert engine.stats().num_tokens - before < LONG
 
 
+ASYNC: dict[str, Any] = {
+    "achat": lambda m: m.achat(ASK),
+    "acomplete": lambda m: m.acomplete("Hello"),
+    "chat engine": lambda m: SimpleChatEngine.from_defaults(llm=m).achat("Hello"),
+}
+
+
+@pytest.mark.parametrize("way", ASYNC)
 @pytest.mark.parametrize("kind", ["task", "wait_for"])
-async def test_cancelling_a_call_ends_the_computation(engine: Engine, kind: str) -> None:
+async def test_cancelling_a_call_ends_the_computation(engine: Engine, kind: str, way: str) -> None:
     llm = EFTLLM(engine=engine, max_tokens=LONG)
     before = engine.stats().num_tokens
-    task = asyncio.create_task(llm.achat(ASK))
+    task = asyncio.create_task(ASYNC[way](llm))
     await running(engine, task)
     if kind == "task":
         task.cancel()
@@ -155,6 +149,110 @@ def test_a_scope_ends_the_thread_of_a_chat_engine(family: Engine) -> None:
         scope.cancel()
         tokens.close()
     asyncio.run(settled(family))
+    assert family.stats().num_tokens - before < ENDLESS_LEN
+
+
+async def _all(stream: Any) -> list[Any]:
+    return [part async for part in stream]
+
+
+def cancelled_in_mid_flight(engine: Engine, scope: Any) -> threading.Thread:
+    """A thread that cancels as soon as something runs."""
+
+    def watch() -> None:
+        while engine.stats().num_running == 0:
+            time.sleep(POLL)
+        scope.cancel()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+WHOLE: dict[str, Any] = {
+    "chat": lambda m: m.chat(ASK),
+    "achat": lambda m: asyncio.run(m.achat(ASK)),
+    "complete": lambda m: m.complete("Hello"),
+    "acomplete": lambda m: asyncio.run(m.acomplete("Hello")),
+    "chat engine": lambda m: SimpleChatEngine.from_defaults(llm=m).chat("Hello"),
+    "chat engine, async": lambda m: asyncio.run(
+        SimpleChatEngine.from_defaults(llm=m).achat("Hello")
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WHOLE)
+def test_a_scope_that_is_cancelled_in_mid_flight_leaves_the_partial_text(
+    family: Engine, way: str
+) -> None:
+    llm = EFTLLM(engine=family, **ENDLESS)
+    before = family.stats().num_tokens
+    with llm.cancel_scope() as scope:
+        thread = cancelled_in_mid_flight(family, scope)
+        assert WHOLE[way](llm) is not None
+        thread.join()
+    asyncio.run(settled(family))
+    assert family.stats().num_tokens - before < ENDLESS_LEN
+
+
+@pytest.mark.parametrize("way", ["chat", "chat engine"])
+def test_an_outer_scope_ends_what_was_asked_for_in_an_inner_one(family: Engine, way: str) -> None:
+    llm = EFTLLM(engine=family, **ENDLESS)
+    before = family.stats().num_tokens
+    with llm.cancel_scope() as outer:
+        thread = cancelled_in_mid_flight(family, outer)
+        with llm.cancel_scope() as inner:
+            WHOLE[way](llm)
+        thread.join()
+    assert not inner.is_cancelled
+    asyncio.run(settled(family))
+    assert family.stats().num_tokens - before < ENDLESS_LEN
+
+
+@pytest.mark.parametrize("where", ["query", "reading"])
+def test_a_scope_reaches_a_response_that_is_read_elsewhere(family: Engine, where: str) -> None:
+    """LlamaIndex asks the model only when the response is read."""
+    llm = EFTLLM(engine=family, **ENDLESS)
+    before = family.stats().num_tokens
+    with llm.cancel_scope() as scope, llm.override(alpha=0.5):
+        response = query_engine(llm).query("What?")
+        if where == "reading":
+            next(response.response_gen)
+    if where == "reading":
+        scope.cancel()
+        list(response.response_gen)
+    else:
+        with llm.cancel_scope() as other:
+            next(response.response_gen)
+            other.cancel()
+            list(response.response_gen)
+    asyncio.run(settled(family))
+    assert family.stats().num_tokens - before < ENDLESS_LEN
+
+
+async def test_a_scope_reaches_an_async_response_that_is_read_outside(family: Engine) -> None:
+    llm = EFTLLM(engine=family, **ENDLESS)
+    before = family.stats().num_tokens
+    with llm.cancel_scope() as scope:
+        response = await query_engine(llm).aquery("What?")
+    tokens = response.async_response_gen()
+    await anext(tokens)
+    scope.cancel()
+    await _all(tokens)
+    await settled(family)
+    assert family.stats().num_tokens - before < ENDLESS_LEN
+
+
+async def test_a_scope_ends_the_task_of_a_chat_engine(family: Engine) -> None:
+    llm = EFTLLM(engine=family, **ENDLESS)
+    before = family.stats().num_tokens
+    with llm.cancel_scope() as scope:
+        response = await SimpleChatEngine.from_defaults(llm=llm).astream_chat("Hello")
+        tokens = response.async_response_gen()
+        await anext(tokens)
+        scope.cancel()
+        await _all(tokens)
+    await settled(family)
     assert family.stats().num_tokens - before < ENDLESS_LEN
 
 
@@ -263,10 +361,13 @@ def test_what_is_no_prompt_is_refused(llm: EFTLLM) -> None:
     [
         {"messages_to_prompt": lambda messages: "x"},
         {"completion_to_prompt": lambda prompt: "x"},
+        {"query_wrapper_prompt": PromptTemplate("x {query_str}")},
     ],
 )
 def test_what_would_do_nothing_is_refused(engine: Engine, given: dict[str, Any]) -> None:
-    with pytest.raises(InvalidRequest, match="templates="):
+    with pytest.raises(
+        InvalidRequest, match=r"has no effect here; give (templates|system_prompt)="
+    ):
         EFTLLM(engine=engine, **given)
 
 
@@ -292,5 +393,12 @@ def test_a_closed_engine_says_so(own: EFTLLM) -> None:
 
 
 def test_the_registry_knows_the_class() -> None:
+    """As soon as the package is imported, and nothing of it used."""
+    code = (
+        "import eft_integrations.llama_index\n"
+        "from llama_index.core.llms.loading import RECOGNIZED_LLMS\n"
+        "assert 'EFTLLM' in RECOGNIZED_LLMS"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
     assert isinstance(load_llm({"class_name": "EFTLLM"}), EFTLLM)
     assert isinstance(load_llm(MockLLM().to_dict()), MockLLM)

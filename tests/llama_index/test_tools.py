@@ -130,6 +130,50 @@ def test_predict_and_call_runs_the_tool(caller: EFTLLM) -> None:
         assert not answer.sources[0].is_error
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_predict_and_call_runs_several_tools_where_that_is_allowed(
+    caller: EFTLLM, is_async: bool
+) -> None:
+    found = []
+    for seed in range(8):
+        options: dict[str, Any] = {"allow_parallel_tool_calls": True, "seed": seed}
+        answer = (
+            asyncio.run(caller.apredict_and_call(TOOLS, ASK, **options))
+            if is_async
+            else caller.predict_and_call(TOOLS, ASK, **options)
+        )
+        assert {source.tool_name for source in answer.sources} <= {"paint", "wash"}
+        assert all(str(s.raw_output).startswith(("painted", "washed")) for s in answer.sources)
+        found.append(len(answer.sources))
+    assert max(found) > 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_predict_and_call_may_call_nothing_however_that_is_said(
+    caller: EFTLLM, is_async: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    required: list[bool] = []
+    prepare = EFTLLM._prepare_chat_with_tools
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        required.append(kwargs["tool_required"])
+        return prepare(*args, **kwargs)
+
+    monkeypatch.setattr(EFTLLM, "_prepare_chat_with_tools", noted)
+    for args, named in (
+        ((ASK, None, False, False, False), {}),
+        ((ASK,), {"error_on_no_tool_call": False}),
+    ):
+        options: dict[str, Any] = {"tool_choice": "none", **named}
+        answer = (
+            asyncio.run(caller.apredict_and_call(TOOLS, *args, **options))
+            if is_async
+            else caller.predict_and_call(TOOLS, *args, **options)
+        )
+        assert answer.sources == []
+    assert required == [False, False]
+
+
 def test_a_generic_class_keeps_its_name(caller: EFTLLM) -> None:
     program: Any = FunctionCallingProgram.from_defaults(
         output_cls=Box[bool], prompt_template_str="A box.", llm=caller
