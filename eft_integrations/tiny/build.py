@@ -151,7 +151,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         prog="python -m eft_integrations.tiny.build", description=__doc__
     )
     parser.add_argument("--member", choices=(*PARTS, "all"), default="all")
-    parser.add_argument("--resume", action="store_true", help="go on from build/tiny/*.pt")
+    resume = "go on from build/tiny/*.pt; tuning, of a minute, begins anew"
+    parser.add_argument("--resume", action="store_true", help=resume)
     parser.add_argument("--threads", type=int, help="torch threads (default: torch decides)")
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile; needs a C++ compiler"
