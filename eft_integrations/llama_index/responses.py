@@ -124,7 +124,7 @@ class Responder:
             self._shares.append({"token": chosen.text, **numbers})
 
     def _say_something(self, finish: Finish | None) -> None:
-        """An answer of thoughts alone is what it thought: agents and query engines read text only."""
+        """An answer of thoughts alone is what it thought: agents and query engines read text."""
         if finish is not None and not self._text and not self._calls:
             self._text = self._thought
 
