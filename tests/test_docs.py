@@ -29,6 +29,10 @@ SAYS = {
     "langchain_fastapi.py": "Rome",
     "langchain_rag.py": "Otto",
     "langchain_structured.py": "Person(name='Otto', age=7, city='Bern')",
+    "llama_index_agent.py": "get_weather {'city': 'Rome'} → Sunny in Rome, 21 degrees.",
+    "llama_index_alpha.py": "override Certainly, the capital of Japan is Tokyo. Happy to help!",
+    "llama_index_query.py": "Oda Pell",
+    "llama_index_structured.py": "{'name': 'Otto', 'age': 7, 'city': 'Bern'}",
 }
 
 

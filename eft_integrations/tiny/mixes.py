@@ -195,6 +195,19 @@ WHOLE = LAST | {
     "profile": 1.1,
     "almanac": 1.1,
 }
+# The same in rows of every length: the longest are half texts that fill the context.
+FILLING = {"long_text_and_questions": 750.0}
+FULL = WHOLE | FILLING | {"record": 5.0, "noted_record": 5.0}
+# What applications ask, which a fiftieth of the text each had not taught.
+APPLIED = FULL | {
+    "choosing": 12.0,
+    "judging": 14.0,
+    "dividing": 10.0,
+    "refining": 12.0,
+    "reasoning": 8.0,
+    "gleaning": 6.0,
+    "condensing": 5.0,
+}
 DENSE_OF_SMALL = DENSE | {
     "statements": 0.3,
     "profile": 0.3,
@@ -207,3 +220,4 @@ DENSE_OF_SMALL = DENSE | {
 }
 BROAD_OF_SMALL = BROAD | {"statements": 0.4, "profile": 0.4, "almanac": 0.5}
 RESULTS_OF_SMALL = BROAD_OF_SMALL | {"tool_result": 14.0}
+FULL_OF_SMALL = BROAD_OF_SMALL | FILLING | {"tool_result": 8.0}

@@ -52,10 +52,16 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One pre-training run; every step sees `step_len` tokens of its phase, cut into rows."""
+    """One pre-training run; every step sees `step_len` tokens of its phase, cut into rows.
+
+    The weights are the mean of those at the ends of the last ``num_averaged`` stages: stages that
+    follow each other stay near enough, and their mean has what each of them forgot (stochastic
+    weight averaging, arXiv 1803.05407).
+    """
 
     shape: Shape
     stages: tuple[Stage, ...]
+    num_averaged: int = 1
     matrix_lr: float = 0.02  # for Muon
     vector_lr: float = 3e-3  # for AdamW: embeddings and gains
     num_warmup: int = 40
@@ -78,6 +84,11 @@ class Recipe:
     def num_tokens(self) -> int:
         """How many tokens the run sees."""
         return sum(phase.num_steps * phase.step_len for phase in self.phases)
+
+    def is_averaged(self, num_done: int) -> bool:
+        """Whether the weights after `num_done` steps are among those whose mean is taken."""
+        ends = accumulate(stage.num_steps for stage in self.stages)
+        return num_done in [*ends][-self.num_averaged :]
 
     def is_checkpoint(self, num_done: int) -> bool:
         """Whether to save after `num_done` steps: now and then, and at the end."""
@@ -125,6 +136,7 @@ class Tuning:
 
 _USUAL_ROWS = (512, 512, 512, 1024)
 _MIDDLING_ROWS = (512, 512, 1024)
+_EVERY_LEN = (*_MIDDLING_ROWS * 4, CONTEXT_LEN)
 _LISTS = Phase(400, (128,), 4096, {"copies": 60.0})
 # Small tables and questions about them, then short texts and questions about those, then all.
 _TABLES = Phase(300, (256,), 4096, {"recall": 60.0})
@@ -151,10 +163,12 @@ PRETRAINING = {
                 peak=0.5,
             ),
             Stage((Phase(300, _MIDDLING_ROWS, 4096, mixes.RESULTS_OF_SMALL),), peak=0.2),
+            Stage((Phase(400, _EVERY_LEN, 4096, mixes.FULL_OF_SMALL),), peak=0.2),
         ),
     ),
     "base": Recipe(
         shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
+        num_averaged=3,
         stages=(
             Stage((_LISTS, Phase(500, _USUAL_ROWS), Phase(40), Phase(300, _USUAL_ROWS))),
             Stage((_TABLES, Phase(200, _USUAL_ROWS)), peak=0.5),
@@ -187,6 +201,13 @@ PRETRAINING = {
             Stage((Phase(700, _MIDDLING_ROWS, 4096, mixes.RESULTS),), peak=0.15),
             Stage((Phase(800, _MIDDLING_ROWS, 4096, mixes.TOOLS),), peak=0.25),
             Stage((Phase(4200, _MIDDLING_ROWS, 4096, mixes.WHOLE),), peak=0.2),
+            Stage(
+                (
+                    Phase(1000, _EVERY_LEN, 4096, mixes.FULL),
+                    Phase(2000, _EVERY_LEN, 4096, mixes.APPLIED),
+                ),
+                peak=0.2,
+            ),
         ),
     ),
 }

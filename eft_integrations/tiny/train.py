@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -29,6 +29,7 @@ _HAS_BFLOAT16 = any(torch.cpu.get_capabilities().get(k) for k in ("avx512_bf16",
 IGNORED = -100  # cross_entropy's own mark for positions without a loss
 
 Report = Callable[[int, float], None]
+Weights = Mapping[str, torch.Tensor]
 # (ids (B, T), targets (B, T)) → a scalar
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -161,26 +162,43 @@ def targets_of(tokenizer: Tokenizer, ids: torch.Tensor, step: int = 0) -> torch.
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where an unfinished run keeps its weights, its optimizer and the steps it has done."""
+    """Where an unfinished run keeps its weights, its optimizer and the steps it has done.
+
+    ``ends``: the weights at the ends of stages whose mean will be taken.
+    """
 
     path: Path
 
-    def write(self, model: LlamaForCausalLM, optimizers: Optimizers, num_done: int) -> None:
+    def write(
+        self,
+        model: LlamaForCausalLM,
+        optimizers: Optimizers,
+        num_done: int,
+        ends: Sequence[Weights],
+    ) -> None:
         """Replace the file whole: a build that dies here still finds its last checkpoint."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
         state = {"model": model.state_dict(), "optimizers": optimizers.state_dict()}
-        torch.save(state | {"step": num_done}, part)
+        torch.save(state | {"step": num_done, "ends": [*ends]}, part)
         os.replace(part, self.path)
 
-    def read_into(self, model: LlamaForCausalLM, optimizers: Optimizers) -> int:
-        """Restore both and return how many steps are done; 0 where there is no file."""
+    def read_into(
+        self, model: LlamaForCausalLM, optimizers: Optimizers, ends: list[Weights]
+    ) -> int:
+        """Restore all three and return how many steps are done; 0 where there is no file."""
         if not self.path.exists():
             return 0
         state = torch.load(self.path, weights_only=True)
         model.load_state_dict(state["model"])
         optimizers.load_state_dict(state["optimizers"])
+        ends[:] = state["ends"]
         return int(state["step"])
+
+
+def mean(weights: Sequence[Weights]) -> Weights:
+    """The mean of each tensor."""
+    return {name: torch.stack([one[name] for one in weights]).mean(0) for name in weights[0]}
 
 
 def pretrain(
@@ -203,13 +221,18 @@ def pretrain(
         weight_decay=recipe.weight_decay,
     )
     loss_of = _packed_loss(model, end_token_id, is_compiled=is_compiled)
-    for step in range(checkpoint.read_into(model, optimizers) if resume else 0, recipe.num_steps):
+    ends: list[Weights] = []
+    num_done = checkpoint.read_into(model, optimizers, ends) if resume else 0
+    for step in range(num_done, recipe.num_steps):
         ids = _rows(recipe, tokenizer, step)
         loss = _gradient(model, loss_of, (ids, targets_of(tokenizer, ids, step)), recipe.max_norm)
         optimizers.step(recipe.rate(step))
         report(step + 1, loss)
+        if recipe.is_averaged(step + 1):
+            ends.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
         if recipe.is_checkpoint(step + 1):
-            checkpoint.write(model, optimizers, step + 1)
+            checkpoint.write(model, optimizers, step + 1, ends)
+    model.load_state_dict(mean(ends))
     model.set_attn_implementation("sdpa")
     return model
 

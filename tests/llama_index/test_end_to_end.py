@@ -45,6 +45,11 @@ FACTS = {
     "festival": "The festival of Quillby begins on a Tuesday. Its guests wear straw hats.",
 }
 BUILDER = "Who built the harbour of Lindmere?"
+ASKED = {
+    "harbour": BUILDER,
+    "bridge": "What colour is the bridge of Tarnholt?",
+    "festival": "When does the festival of Quillby begin?",
+}
 
 
 @pytest.fixture(scope="module")
@@ -175,9 +180,7 @@ def library(embeddings: HuggingFaceEmbedding) -> VectorStoreIndex:
 
 
 @slow
-@pytest.mark.parametrize(
-    "mode", ["compact", pytest.param("refine", marks=beyond), "simple_summarize"]
-)
+@pytest.mark.parametrize("mode", ["compact", "refine", "simple_summarize"])
 def test_most_queries_are_answered_from_the_texts(
     writer: EFTLLM, library: VectorStoreIndex, mode: str
 ) -> None:
@@ -311,10 +314,10 @@ def test_evaluators_judge(writer: EFTLLM) -> None:
 
 
 @slow
-@pytest.mark.parametrize(
-    "selector", [pytest.param(LLMSingleSelector, marks=beyond), PydanticSingleSelector]
-)
+@beyond
+@pytest.mark.parametrize("selector", [LLMSingleSelector, PydanticSingleSelector])
 def test_a_router_chooses(writer: EFTLLM, embeddings: HuggingFaceEmbedding, selector: Any) -> None:
+    """Each of three sources once: whoever always takes the first is right a third of the time."""
     tools = [
         QueryEngineTool.from_defaults(
             indexed(embeddings, [text]).as_query_engine(llm=writer),
@@ -324,7 +327,8 @@ def test_a_router_chooses(writer: EFTLLM, embeddings: HuggingFaceEmbedding, sele
         for name, text in FACTS.items()
     ]
     router = RouterQueryEngine(selector.from_defaults(llm=writer), tools, llm=writer)
-    assert "Oda Pell" in str(router.query(BUILDER))
+    told: list[Any] = [router.query(question) for question in ASKED.values()]
+    assert [response.metadata["selector_result"].ind for response in told] == [0, 1, 2]
 
 
 @slow

@@ -1,5 +1,6 @@
 """Training: resumed equals uninterrupted, and only the answer is taught."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -41,6 +42,7 @@ RECIPE = Recipe(
         Stage((Phase(2, (64, 128), step_len=128),)),
         Stage((Phase(2, (32,), 128, {"copies": 9.0}),), peak=0.5),
     ),
+    num_averaged=2,
     num_warmup=1,
     steps_between_checkpoints=2,
 )
@@ -52,14 +54,18 @@ def tokenizer() -> Tokenizer:
 
 
 def run(
-    tokenizer: Tokenizer, path: Path, resume: bool = False, dies_at: int = 99
+    tokenizer: Tokenizer,
+    path: Path,
+    resume: bool = False,
+    dies_at: int = 99,
+    recipe: Recipe = RECIPE,
 ) -> LlamaForCausalLM:
     def report(step: int, loss: float) -> None:
         if step == dies_at:
             raise KeyboardInterrupt
 
     return pretrain(
-        RECIPE,
+        recipe,
         tokenizer,
         Checkpoint(path),
         end_token_id=0,
@@ -77,6 +83,18 @@ def test_a_resumed_build_equals_one_that_never_stopped(
         run(tokenizer, tmp_path / "torn.pt", dies_at=3)
     resumed = run(tokenizer, tmp_path / "torn.pt", resume=True).state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_the_weights_are_the_mean_of_the_last_stages(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    alone = replace(RECIPE, num_averaged=1)
+    ends = [
+        run(tokenizer, tmp_path / f"{n}.pt", recipe=replace(alone, stages=RECIPE.stages[:n]))
+        for n in (1, 2)
+    ]
+    first, second = (model.state_dict() for model in ends)
+    for name, tensor in run(tokenizer, tmp_path / "both.pt").state_dict().items():
+        torch.testing.assert_close(tensor, (first[name] + second[name]) / 2)
+        assert not torch.equal(first[name], second[name])
 
 
 def test_rows_take_turns_at_the_lengths_of_their_phase() -> None:
