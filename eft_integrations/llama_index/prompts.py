@@ -5,6 +5,7 @@ They are known by LlamaIndex's own constants; a prompt that was rewritten is not
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llama_index.core.agent.react.prompts import REACT_CHAT_SYSTEM_HEADER
+from llama_index.core.agent.workflow.prompts import DEFAULT_HANDOFF_PROMPT
 from llama_index.core.base.base_selector import MultiSelection, SingleSelection
 from llama_index.core.output_parsers.pydantic import PYDANTIC_FORMAT_TMPL
 from llama_index.core.output_parsers.selection import FORMAT_STR
@@ -32,6 +34,7 @@ _NUM_CHOICES = re.compile(r"numbered\s+list\s+\(1 to (\d+)\)")  # in the words o
 _MOST = re.compile(r"\(no more than (\d+),")
 # What tells the tools of pydantic selectors from others: all that they take.
 _SELECTIONS = [k.model_json_schema()["properties"] for k in (SingleSelection, MultiSelection)]
+_HANDOFF = DEFAULT_HANDOFF_PROMPT.partition("{agent_info}")[0]
 _TOOLS = "<Tools>\n```json\n"
 
 Told = tuple[str, Mapping[str, Any]]
@@ -62,10 +65,30 @@ def meant(messages: Sequence[Turn]) -> Meant:
 
 
 def bounded(tools: Sequence[Any], messages: Sequence[Turn]) -> list[Any]:
-    """Tool schemas where pydantic selectors may only name choices that there are, from 1 on."""
+    """Tool schemas where pydantic selectors may only name choices that there are, from 1 on.
+
+    And agents of a workflow only agents to whom they may hand over.
+    """
     asking = " ".join(str(message["content"]) for message in messages)
     last = _number(_NUM_CHOICES, asking)
-    return [_bounded(tool, last, asking) if last and _selects(tool) else tool for tool in tools]
+    return [
+        _bounded(tool, last, asking) if last and _selects(tool) else _handing_over(tool)
+        for tool in tools
+    ]
+
+
+def _handing_over(tool: Any) -> Any:
+    function = tool.get("function") if isinstance(tool, Mapping) else None
+    before, found, behind = str((function or {}).get("description")).partition(_HANDOFF)
+    if before or not found:
+        return tool
+    try:
+        agents = ast.literal_eval(behind.strip())  # LlamaIndex prints a dict of descriptions
+    except (ValueError, SyntaxError):
+        return tool
+    told = copy.deepcopy(tool)
+    told["function"]["parameters"]["properties"]["to_agent"] = {"enum": [*agents]}
+    return told
 
 
 def _selects(tool: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from llama_index.core.agent.react import ReActChatFormatter
 from llama_index.core.agent.react.output_parser import ReActOutputParser
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.question_gen import LLMQuestionGenerator
 from llama_index.core.schema import QueryBundle
@@ -47,6 +48,21 @@ def test_react_stops_before_an_observation_that_it_would_invent(
         step: Any = ReActOutputParser().parse(response.message.content or "")
         assert (step.action, step.action_input) == ("look", {"where": "here"})
     assert llm.chat([ChatMessage(content="Where?")]).message.content == INVENTED
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_an_agent_hands_over_only_to_agents_that_there_are(family: Engine, seed: int) -> None:
+    llm = EFTLLM(engine=family, temperature=2.0, seed=seed, max_tokens=64)
+    agents: Any = [
+        FunctionAgent(name=name, description=f"It's {name}'s.", tools=[look], llm=llm)
+        for name in ("one", "two", "three")
+    ]
+    (tool,) = [AgentWorkflow(agents=agents, root_agent="one")._get_handoff_tool(agents[0])]
+    assert tool is not None
+    response = await llm.achat_with_tools([tool], "Go on.", tool_required=True)
+    (call,) = llm.get_tool_calls_from_response(response)
+    assert call.tool_name == "handoff"
+    assert call.tool_kwargs["to_agent"] in ("two", "three")
 
 
 def test_stops_of_the_caller_stay(family: Engine) -> None:
