@@ -189,7 +189,8 @@ def test_dumps_and_events_tell_the_options_in_force(llm: EFTLLM) -> None:
     assert (told["alpha"], told["weights"], told["temperature"]) == (None, {"base": 1.0}, 0.5)
     assert event["weights"] == {"base": 1.0}
     assert "alpha" not in event
-    assert load_llm(told).chat(ASK).raw["eft"]["weights"] == {"base": 1.0}  # type: ignore[index]
+    answer: Any = load_llm(told).chat(ASK)
+    assert answer.raw["eft"]["weights"] == {"base": 1.0}
     with model.bind(alpha=0.1).override(alpha=0.9):
         assert model.bind(alpha=0.1).to_dict()["alpha"] == 0.1
     assert model.to_dict()["alpha"] == 0.7
