@@ -15,6 +15,8 @@ from typing import Any
 from eft_integrations.tiny.chatml import Turn
 from eft_integrations.tiny.exercise import Exercise
 
+TEXTS = ("Text", "Context", "Source", "Passage", "Document", "Material", "Page")
+ASKED = ("Question", "Request", "Message", "User", "Query", "Input", "The user writes")
 # {l} is the label of a section, {t} the same as a tag, {c} what stands in it.
 _LONG_MARKS = (
     "{l}:\n{c}",
@@ -46,6 +48,16 @@ _RULES = (
     "Leave out all comments.",
     "Begin with the result at once.",
 )
+_ANSWERS = ("Answer", "Reply", "Output", "Result", "Response")
+_EXAMPLE_HEADS = (
+    ("Example {n}:", "Now the real one:"),
+    ("An example:", "Yours:"),
+    ("# Example {n}", "# Example {n}"),
+    ("For instance:", "And now:"),
+    ("Sample {n}", "Your turn"),
+    ("This is how it is done.", "Do the same here."),
+    ("### Example", "### Task"),
+)
 _ROLES = (
     "You are one step in a larger program.",
     "You help an application to do its work.",
@@ -66,12 +78,42 @@ class Wording:
     cues: tuple[str, ...] = ()
 
 
-def _section(labels: Sequence[str], content: str, rng: Random) -> str:
-    label = rng.choice(labels)
-    tag = label.lower().replace(" ", "_")
-    is_short = "\n" not in content and len(content) < 200
-    mark = rng.choice(_SHORT_MARKS if is_short and rng.random() < 0.7 else _LONG_MARKS)
-    return mark.format(l=label, L=label.upper(), t=tag, c=content)
+@dataclass(frozen=True)
+class _Section:
+    """How a section is marked: contents of one line have a mark of their own, or not."""
+
+    label: str
+    short: str
+    long: str
+
+    def hold(self, content: str) -> str:
+        tag = self.label.lower().replace(" ", "_")
+        mark = self.short if "\n" not in content and len(content) < 200 else self.long
+        return mark.format(l=self.label, L=self.label.upper(), t=tag, c=content)
+
+
+def _section(labels: Sequence[str], rng: Random) -> _Section:
+    long = rng.choice(_LONG_MARKS)
+    short = rng.choice(_SHORT_MARKS) if rng.random() < 0.7 else long
+    return _Section(rng.choice(labels), short, long)
+
+
+def _examples(
+    marks: Sequence[_Section],
+    shown: Sequence[tuple[Sequence[str], str]],
+    joint: str,
+    rng: Random,
+) -> list[str]:
+    """Contents of the same sections with their answers, and where the examples end."""
+    if not shown:
+        return []
+    answer = _Section(rng.choice(_ANSWERS), "{l}: {c}", rng.choice(("{l}: {c}", "{l}:\n{c}")))
+    head, last = rng.choice(_EXAMPLE_HEADS)
+    parts = []
+    for number, (contents, told) in enumerate(shown, start=1):
+        held = [mark.hold(content) for mark, content in zip(marks, contents, strict=True)]
+        parts.append(joint.join([head.format(n=number), *held, answer.hold(told)]))
+    return [*parts, last.format(n=len(shown) + 1)]
 
 
 def _ruled(rules: Sequence[str], rng: Random) -> str:
@@ -92,20 +134,22 @@ def framed(
     form: str = "",
     *,
     task: str = "",
+    shown: Sequence[tuple[Sequence[str], str]] = (),
 ) -> tuple[Turn, ...]:
     """A prompt of these sections, each given with its possible labels.
 
     ``form`` says how the answer must look and is always told. ``task`` stands in for one of the
-    tasks of the wording.
+    tasks of the wording. ``shown`` are examples: contents of the sections, and the answer.
     """
     role = [rng.choice(_ROLES)] if rng.random() < 0.25 else []
     told = " ".join([*role, task or rng.choice(wording.tasks)])
     rules = _ruled(wording.rules, rng)
-    ordered = list(sections)
-    if rng.random() < 0.25:
-        ordered.reverse()
-    parts = [_section(labels, content, rng) for labels, content in ordered]
+    marks = [_section(labels, rng) for labels, _ in sections]
+    parts = [mark.hold(content) for mark, (_, content) in zip(marks, sections, strict=True)]
     joint = rng.choice(("\n\n", "\n\n", "\n"))
+    examples = _examples(marks, shown, joint, rng)
+    if not examples and rng.random() < 0.25:
+        parts.reverse()
     place = rng.random()
     late = form if rng.random() < 0.5 else ""
     early = "" if late else form
@@ -120,10 +164,13 @@ def framed(
     if wording.cues and rng.random() < 0.4:
         tail.append(f"{rng.choice(wording.cues)}:")
     if place < 0.25:
-        return (Turn("system", head), Turn("user", joint.join([*parts, *tail])))
-    if place < 0.45:
+        return (
+            Turn("system", joint.join([head, *examples])),
+            Turn("user", joint.join([*parts, *tail])),
+        )
+    if place < 0.45 and not examples:
         return (Turn("user", joint.join([*parts, head, *tail])),)
-    return (Turn("user", joint.join([head, *parts, *tail])),)
+    return (Turn("user", joint.join([head, *examples, *parts, *tail])),)
 
 
 def listed(items: Sequence[str], rng: Random) -> str:

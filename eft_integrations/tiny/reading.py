@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from eft_integrations.tiny import names
@@ -111,11 +111,15 @@ _QUESTION_LABELS = ("Question", "Query", "User question", "Q", "Request", "User"
 
 @dataclass(frozen=True)
 class Text:
-    """The sentences of a text, what one can ask of it, and what one asks it in vain."""
+    """The sentences of a text, what one can ask of it, and what one asks it in vain.
+
+    ``retold``: ways to say each of some things that it says, with the value in them.
+    """
 
     lines: list[str]
     asks: list[tuple[str, str]]
     unknown: list[str]
+    retold: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
 
 
 Write = Callable[[Random, int], Text]
@@ -141,6 +145,7 @@ def _portrait(rng: Random) -> Text:
         [rng.choice(t.statements).format(s=subject, v=value) for t, value in pairs],
         [(rng.choice(t.questions).format(s=subject), value) for t, value in pairs],
         [question.format(s=rng.choice((subject, stranger))) for question in free],
+        [(tuple(s.format(s=subject, v=v) for s in t.statements), v) for t, v in pairs],
     )
 
 
@@ -151,6 +156,7 @@ def _chronicle(rng: Random) -> Text:
         joined(rng, [one.sentence for one in told]),
         [pair for one in told for pair in one.asks],
         [rng.choice(saying(rng).asks)[0]],
+        [(tuple(f"{s}." for s in one.retold), one.value) for one in told if one.retold],
     )
 
 
@@ -197,6 +203,7 @@ def _mixed(rng: Random, parts: list[Text]) -> Text:
         [capitalised(line) for line in lines],
         [pair for pair in asks if times[pair[0]] == 1],
         [question for part in parts for question in part.unknown if question not in times],
+        [pair for part in parts for pair in part.retold],
     )
 
 

@@ -40,10 +40,16 @@ class Phase:
 
 @dataclass(frozen=True)
 class Stage:
-    """Phases under one rise and fall of the learning rate, to ``peak`` times the recipe's own."""
+    """Phases under one rise and fall of the learning rate, to ``peak`` times the recipe's own.
+
+    At its end the weights become the mean of those at the ends of the last ``num_averaged`` stages:
+    stages that follow each other stay near enough, and their mean has what each of them forgot
+    (stochastic weight averaging, arXiv 1803.05407).
+    """
 
     phases: tuple[Phase, ...]
     peak: float = 1.0
+    num_averaged: int = 1
 
     @property
     def num_steps(self) -> int:
@@ -52,16 +58,10 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One pre-training run; every step sees `step_len` tokens of its phase, cut into rows.
-
-    The weights are the mean of those at the ends of the last ``num_averaged`` stages: stages that
-    follow each other stay near enough, and their mean has what each of them forgot (stochastic
-    weight averaging, arXiv 1803.05407).
-    """
+    """One pre-training run; every step sees `step_len` tokens of its phase, cut into rows."""
 
     shape: Shape
     stages: tuple[Stage, ...]
-    num_averaged: int = 1
     matrix_lr: float = 0.02  # for Muon
     vector_lr: float = 3e-3  # for AdamW: embeddings and gains
     num_warmup: int = 40
@@ -85,10 +85,15 @@ class Recipe:
         """How many tokens the run sees."""
         return sum(phase.num_steps * phase.step_len for phase in self.phases)
 
-    def is_averaged(self, num_done: int) -> bool:
-        """Whether the weights after `num_done` steps are among those whose mean is taken."""
+    @property
+    def num_averaged(self) -> int:
+        """Of how many stages the ends are kept."""
+        return max(stage.num_averaged for stage in self.stages)
+
+    def ended(self, num_done: int) -> Stage | None:
+        """The stage that these steps end, if they end one."""
         ends = accumulate(stage.num_steps for stage in self.stages)
-        return num_done in [*ends][-self.num_averaged :]
+        return dict(zip(ends, self.stages, strict=True)).get(num_done)
 
     def is_checkpoint(self, num_done: int) -> bool:
         """Whether to save after `num_done` steps: now and then, and at the end."""
@@ -137,6 +142,8 @@ class Tuning:
 _USUAL_ROWS = (512, 512, 512, 1024)
 _MIDDLING_ROWS = (512, 512, 1024)
 _EVERY_LEN = (*_MIDDLING_ROWS * 4, CONTEXT_LEN)
+# Documents read themselves alone, so that long rows cost no more than short ones.
+_LONG_ROWS = (*(1024,) * 12, CONTEXT_LEN)
 _LISTS = Phase(400, (128,), 4096, {"copies": 60.0})
 # Small tables and questions about them, then short texts and questions about those, then all.
 _TABLES = Phase(300, (256,), 4096, {"recall": 60.0})
@@ -168,7 +175,6 @@ PRETRAINING = {
     ),
     "base": Recipe(
         shape=Shape(hidden_len=256, num_layers=5, mlp_len=704, num_heads=8, num_kv_heads=4),
-        num_averaged=3,
         stages=(
             Stage((_LISTS, Phase(500, _USUAL_ROWS), Phase(40), Phase(300, _USUAL_ROWS))),
             Stage((_TABLES, Phase(200, _USUAL_ROWS)), peak=0.5),
@@ -207,7 +213,10 @@ PRETRAINING = {
                     Phase(2000, _EVERY_LEN, 4096, mixes.APPLIED),
                 ),
                 peak=0.2,
+                num_averaged=3,
             ),
+            Stage((Phase(3600, _LONG_ROWS, 4096, mixes.DRILLED),), peak=0.3),
+            Stage((Phase(4000, _LONG_ROWS, 4096, mixes.DRILLED),), peak=0.2, num_averaged=2),
         ),
     ),
 }

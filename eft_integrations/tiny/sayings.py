@@ -46,10 +46,15 @@ _WHERE = ("in {v}", "near {v}", "behind {v}", "at {v}", "outside {v}")
 
 @dataclass(frozen=True)
 class Said:
-    """A sentence, and what one can ask of it: pairs of a question and its answer."""
+    """A sentence, what one can ask of it (questions and answers), and ways to say the same.
+
+    ``value`` stands in each of ``retold``, and makes it untrue where it is another.
+    """
 
     sentence: str
     asks: tuple[tuple[str, str], ...]
+    retold: tuple[str, ...] = ()
+    value: str = ""
 
 
 def third(verb: str) -> str:
@@ -110,13 +115,15 @@ def deed(rng: Random) -> Said:
         (f"What did {doer} {base}?", f"the {thing}"),
         *(asks[n] for n in kept),
     ]
+    active, passive = f"{doer} {past} the {thing}", f"the {thing} was {participle} by {doer}"
     if rng.random() < 0.5:
-        return Said(f"{doer} {past} the {thing}{tail}", tuple(questions))
+        return Said(f"{doer} {past} the {thing}{tail}", tuple(questions), (active, passive), doer)
     questions += [(f"Where was the {thing} {participle}?", place)] if 0 in kept else []
     questions += [(f"When was the {thing} {participle}?", time)] if 1 in kept else []
     by, rest = f" by {doer}", [tail]
     rest.insert(rng.randrange(2), by)
-    return Said(f"the {thing} was {participle}{''.join(rest)}", tuple(questions))
+    told = f"the {thing} was {participle}{''.join(rest)}"
+    return Said(told, tuple(questions), (active, passive), doer)
 
 
 def office(rng: Random) -> Said:
@@ -141,7 +148,8 @@ def office(rng: Random) -> Said:
     ]
     if "{x}" in form:
         asks += [(f"What did {of} {verb}?", f"the {other}"), (f"Who {past} the {other}?", person)]
-    return Said(form.format(o=of, p=person, d=past, x=other), tuple(asks))
+    retold = (f"{of} is {person}", f"{person} is {of}", f"{of} is called {person}")
+    return Said(form.format(o=of, p=person, d=past, x=other), tuple(asks), retold, person)
 
 
 def tally(rng: Random) -> Said:
@@ -180,7 +188,7 @@ def quality(rng: Random) -> Said:
         (f"What {name} has the {thing}?", value),
         (f"Give me the {name} of the {thing}.", value),
     )
-    return Said(rng.choice(forms), asks)
+    return Said(rng.choice(forms), asks, forms[:3], value)
 
 
 def called(rng: Random) -> Said:
@@ -199,7 +207,7 @@ def called(rng: Random) -> Said:
         (f"Where is {name}?", place),
         (f"In which place is {name}?", place),
     )
-    return Said(rng.choice(forms), asks)
+    return Said(rng.choice(forms), asks, forms, name)
 
 
 def going(rng: Random) -> Said:
@@ -224,7 +232,7 @@ def going(rng: Random) -> Said:
             (f"From where does the {thing} {verb}?", place),
             (f"Where does the {thing} {verb} from?", place),
         ]
-    return Said(rng.choice(forms), tuple(asks))
+    return Said(rng.choice(forms), tuple(asks), forms, time)
 
 
 def lasting(rng: Random) -> Said:
@@ -238,8 +246,12 @@ def lasting(rng: Random) -> Said:
             (f"How many {unit} does it take to {base} the {thing}?", str(number)),
             (f"How long does one need to {base} the {thing}?", f"{number} {unit}"),
         )
-        form = rng.choice(("it takes {v} to {b} the {t}", "to {b} the {t}, one needs {v}"))
-        return Said(form.format(v=f"{number} {unit}", b=base, t=thing), asks)
+        long = f"{number} {unit}"
+        told = (
+            f"it takes {long} to {base} the {thing}",
+            f"to {base} the {thing}, one needs {long}",
+        )
+        return Said(rng.choice(told), asks, told, str(number))
     money = rng.choice(("dollars", "euros", "crowns", "pounds", "coins"))
     price = f"{number} {money}"
     paid = (
@@ -248,8 +260,8 @@ def lasting(rng: Random) -> Said:
         (f"Who paid for the {thing}?", person),
         (f"What did {person} pay for?", f"the {thing}"),
     )
-    form = rng.choice(("{p} paid {v} for the {t}", "for the {t} {p} paid {v}"))
-    return Said(form.format(v=price, p=person, t=thing), paid)
+    forms = (f"{person} paid {price} for the {thing}", f"for the {thing} {person} paid {price}")
+    return Said(rng.choice(forms), paid, forms, str(number))
 
 
 _SAYINGS: tuple[tuple[Callable[[Random], Said], float], ...] = (

@@ -26,6 +26,7 @@ from eft_integrations.tiny import recall as recalling
 from eft_integrations.tiny.chatml import Turn, render
 from eft_integrations.tiny.exercise import Exercise, Tool
 from eft_integrations.tiny.facts import Fact, all_facts
+from eft_integrations.tiny.judging import judged, judgements
 from eft_integrations.tiny.relations import SHORT
 from eft_integrations.tiny.swaps import swapped
 from eft_integrations.tiny.wording import capitalised, question, sentence, statement
@@ -311,7 +312,7 @@ def choosing(rng: Random) -> str:
 @style(0.015)
 def judging(rng: Random) -> str:
     """A claim, and whether a text bears it out."""
-    return spoken([applications.judged(rng)], rng)
+    return spoken([judged(rng)], rng)
 
 
 @style(0.01)
@@ -330,6 +331,36 @@ def refining(rng: Random) -> str:
 def reasoning(rng: Random) -> str:
     """An agent that writes its steps in lines."""
     return spoken([workflows.reasoned(rng)], rng)
+
+
+@style(0.01)
+def judging_drill(rng: Random) -> str:
+    """A text, and claim after claim."""
+    return spoken(judgements(rng, rng.randint(3, 10)), rng)
+
+
+@style(0.01)
+def choosing_drill(rng: Random) -> str:
+    """Options, and request after request."""
+    return spoken(applications.choices(rng, rng.randint(2, 8)), rng)
+
+
+@style(0.01)
+def dividing_drill(rng: Random) -> str:
+    """Sources, and one compound question after the other."""
+    return spoken(workflows.divisions(rng, rng.randint(2, 4)), rng)
+
+
+@style(0.01)
+def reasoning_drill(rng: Random) -> str:
+    """An agent that writes its steps in lines, and its next requests."""
+    return spoken(workflows.reasonings(rng, rng.randint(2, 4)), rng)
+
+
+@style(0.005)
+def taken_over(rng: Random) -> str:
+    """A request that another assistant passed on."""
+    return spoken([calling.taken_over(rng)], rng)
 
 
 @style(0.01)

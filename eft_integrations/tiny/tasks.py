@@ -289,6 +289,37 @@ DESKS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("press", ("interviews", "newspapers", "statements"), ("I am writing an article on you.",)),
     ("security", ("locks", "alarms", "visitors"), ("Somebody left the gate open.",)),
 )
+# Sources about one thing, and what people ask about any.
+THEME_FRAMES = (
+    "Facts on the {n}.",
+    "All about the {n}.",
+    "Tells of the {n}.",
+    "The {n} and its past.",
+    "Use it for the {n}.",
+    "Pages on the {n}",
+    "What we know of the {n}",
+    "Here one reads about a {n}.",
+    "For whoever asks about the {n}.",
+    "A guide to the {n}",
+)
+THEMES = (
+    "Who made the {n}?",
+    "When was the {n} made?",
+    "Which colour has the {n}?",
+    "How old is the {n}?",
+    "Where does one find the {n}?",
+    "At what time does the {n} open?",
+    "Who looks after the {n}?",
+    "How much does the {n} cost?",
+    "What is the {n} made of?",
+    "How long is the {n}?",
+    "Why is the {n} so well known?",
+    "On which day does the {n} start?",
+    "Did anybody repair the {n}?",
+    "I would like to know more of the {n}.",
+    "How many people visit the {n}?",
+    "Whose is the {n}?",
+)
 # How prompts say what the answer must look like.
 NUMBER_FORMS = (
     "Reply with the {w} only.",

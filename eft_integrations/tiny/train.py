@@ -164,7 +164,7 @@ def targets_of(tokenizer: Tokenizer, ids: torch.Tensor, step: int = 0) -> torch.
 class Checkpoint:
     """Where an unfinished run keeps its weights, its optimizer and the steps it has done.
 
-    ``ends``: the weights at the ends of stages whose mean will be taken.
+    ``ends``: the weights at the ends of its stages, some of whose mean may be taken.
     """
 
     path: Path
@@ -228,11 +228,12 @@ def pretrain(
         loss = _gradient(model, loss_of, (ids, targets_of(tokenizer, ids, step)), recipe.max_norm)
         optimizers.step(recipe.rate(step))
         report(step + 1, loss)
-        if recipe.is_averaged(step + 1):
+        if stage := recipe.ended(step + 1):
             ends.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+            model.load_state_dict(mean(ends[-stage.num_averaged :]))
+            del ends[: -recipe.num_averaged]
         if recipe.is_checkpoint(step + 1):
             checkpoint.write(model, optimizers, step + 1, ends)
-    model.load_state_dict(mean(ends))
     model.set_attn_implementation("sdpa")
     return model
 

@@ -18,6 +18,7 @@ from eft_integrations.tiny import (
 )
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.facts import Fact, facts_in
+from eft_integrations.tiny.judging import judged
 
 Draw = Callable[[Random], Exercise]
 
@@ -63,7 +64,7 @@ _DRAWS: dict[Draw, float] = {
     _no_call: 0.03,
     _condensed: 0.012,
     applications.chosen: 0.015,
-    applications.judged: 0.015,
+    judged: 0.015,
     workflows.divided: 0.01,
     workflows.refined: 0.012,
     workflows.reasoned: 0.015,

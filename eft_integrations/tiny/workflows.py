@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
 from eft_integrations.tiny import calling, names, tasks
-from eft_integrations.tiny.applications import (
-    ASKED,
-    TEXTS,
-    content_words,
-    does,
-    foreign,
-    sentences,
-    swapped,
-)
+from eft_integrations.tiny.applications import does
 from eft_integrations.tiny.chatml import Call, Turn
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.framing import (
+    ASKED,
+    TEXTS,
     Wording,
     as_json,
     fixed,
@@ -27,8 +21,10 @@ from eft_integrations.tiny.framing import (
     listed,
     named,
 )
+from eft_integrations.tiny.judging import content_words, foreign, sentences, swapped
 from eft_integrations.tiny.reading import UNKNOWN, UNKNOWN_OTHERS, drawn, laid_out, someone
 from eft_integrations.tiny.talk import plain
+from eft_integrations.tiny.toolbox import Offer
 from eft_integrations.tiny.wording import lowered
 
 # A source with what it is for, and the questions that it answers.
@@ -63,54 +59,101 @@ def _joint(parts: list[str], rng: Random) -> str:
     return ", ".join(bare[:-1]) + rng.choice((", and ", " and ")) + bare[-1] + "?"
 
 
-def _compared(rng: Random) -> tuple[list[_Source], str, list[tuple[str, str]]]:
-    """One measure of two things, each with a source of its own."""
-    measure = rng.choice(_MEASURES)
+@dataclass(frozen=True)
+class _Library:
+    """Named sources, and how a question over some of them is drawn, with its parts' sources."""
+
+    sources: list[_Source]
+    ask: Callable[[Random], tuple[str, list[tuple[str, str]]]]
+
+    def listed(self, rng: Random, *, is_json: bool) -> str:
+        told = [(name, what) for name, what, _ in self.sources]
+        return as_json(dict(told)) if is_json else listed(named(told, rng), rng)
+
+
+def _figures(rng: Random) -> _Library:
+    """A source for each of some things, and one measure of two of them to compare."""
     things = [names.invented_name(rng) for _ in range(rng.choice((2, 3, 3)))]
     kind = rng.choice(("report", "file", "page", "data"))
     sources: list[_Source] = [
         (f"{one.lower()}_{kind}", rng.choice((f"Figures of {one}.", f"The {kind} on {one}.")), ())
         for one in things
     ]
-    a, b = rng.sample(range(len(things)), 2)
-    frames = (
-        "Compare the {m} of {a} and {b}.",
-        "Which has the greater {m}, {a} or {b}?",
-        "How does the {m} of {a} differ from that of {b}?",
-        "Is the {m} of {a} above the {m} of {b}?",
-    )
-    text = rng.choice(frames).format(m=measure, a=things[a], b=things[b])
-    parts = [(f"What is the {measure} of {things[n]}?", sources[n][0]) for n in (a, b)]
-    return sources, text, parts
+
+    def ask(rng: Random) -> tuple[str, list[tuple[str, str]]]:
+        measure = rng.choice(_MEASURES)
+        a, b = rng.sample(range(len(things)), 2)
+        frames = (
+            "Compare the {m} of {a} and {b}.",
+            "Which has the greater {m}, {a} or {b}?",
+            "How does the {m} of {a} differ from that of {b}?",
+            "Is the {m} of {a} above the {m} of {b}?",
+        )
+        text = rng.choice(frames).format(m=measure, a=things[a], b=things[b])
+        return text, [(f"What is the {measure} of {things[n]}?", sources[n][0]) for n in (a, b)]
+
+    return _Library(sources, ask)
 
 
-def _compound(rng: Random) -> tuple[list[_Source], str, list[tuple[str, str]]]:
-    """Sources, a question over some of them, and its parts with the source of each."""
-    if rng.random() < 0.35:
-        return _compared(rng)
-    sources = _files(rng, rng.choice((2, 2, 3)))
-    places = rng.sample(range(len(sources)), rng.choice((2, len(sources))))
-    parts = [(rng.choice(sources[n][2]), sources[n][0]) for n in places]
-    return sources, _joint([asked for asked, _ in parts], rng), parts
+def _shelf(rng: Random) -> _Library:
+    """A source for each of some persons or things; one now and then for what any text may say."""
+    sources = _files(rng, rng.choice((1, 2, 2, 3)))
+    if len(sources) == 1:
+        text = drawn(rng, rng.choice((2, 3)))
+        asks = tuple(dict.fromkeys(q for q, _ in text.asks if q.endswith("?") and q.count(" ") > 2))
+        if len(asks) < 2:
+            return _shelf(rng)
+        name = rng.choice(("notes", "pages", "archive", "texts", names.invented_word(rng, 2, 2)))
+        sources = [(name, rng.choice(("Texts on many things.", "What was written down.")), asks)]
+
+    def ask(rng: Random) -> tuple[str, list[tuple[str, str]]]:
+        if len(sources) == 1:
+            several = rng.sample(sources[0][2], 2)
+            return _joint(several, rng), [(asked, sources[0][0]) for asked in several]
+        places = rng.sample(range(len(sources)), rng.choice((2, len(sources))))
+        parts = [(rng.choice(sources[n][2]), sources[n][0]) for n in places]
+        return _joint([asked for asked, _ in parts], rng), parts
+
+    return _Library(sources, ask)
+
+
+def divisions(rng: Random, num: int) -> Iterator[Exercise]:
+    """Named sources, and `num` compound questions -> JSON lists of their parts and sources.
+
+    The first exercise is the whole prompt, the others are the questions that follow it.
+    """
+    draw = _figures if rng.random() < 0.35 else _shelf
+    library, is_json = draw(rng), rng.random() < 0.3
+    ask = rng.choice(("sub_question", "question", "part", "query", "ask", "subquestion"))
+    where = rng.choice(("source", "tool", "tool_name", "where", "name", "from"))
+    around = rng.choice(("items", "parts", "questions", "steps", "plan", "lookups"))
+    around = around if rng.random() < 0.5 else ""
+
+    def told(parts: list[tuple[str, str]]) -> str:
+        several = [{ask: asked, where: name} for asked, name in parts]
+        return as_json({around: several} if around else several)
+
+    shape = told([(rng.choice(("<part>", "...")), rng.choice(("<source>", "...")))])
+    form = rng.choice(tasks.SHAPE_FORMS).format(s=shape)
+    shown = []
+    if rng.random() < 0.4:
+        other = draw(rng)
+        text, parts = other.ask(rng)
+        shown = [((other.listed(rng, is_json=is_json), text), told(parts))]
+    label, names_ = rng.choice(ASKED), [name for name, _, _ in library.sources]
+    for number in range(num):
+        text, parts = library.ask(rng)
+        turns: tuple[Turn, ...] = (Turn("user", f"{label}: {text}"),)
+        if number == 0:
+            labels = ("Sources", "Tools", "Where to look", "Engines", "Indexes", "Files")
+            sections = ((labels, library.listed(rng, is_json=is_json)), ((label,), text))
+            turns = framed(rng, tasks.DIVIDED, sections, form, shown=shown)
+        yield fixed("dividing", turns, told(parts), sources=names_)
 
 
 def divided(rng: Random) -> Exercise:
     """A compound question over named sources -> a JSON list of its parts and their sources."""
-    sources, text, parts = _compound(rng)
-    ask = rng.choice(("sub_question", "question", "part", "query", "ask", "subquestion"))
-    where = rng.choice(("source", "tool", "tool_name", "where", "name", "from"))
-    told: Any = [{ask: asked, where: name} for asked, name in parts]
-    shape: Any = [{ask: rng.choice(("<part>", "...")), where: rng.choice(("<source>", "..."))}]
-    if rng.random() < 0.5:
-        around = rng.choice(("items", "parts", "questions", "steps", "plan", "lookups"))
-        told, shape = {around: told}, {around: shape}
-    form = rng.choice(tasks.SHAPE_FORMS).format(s=as_json(shape))
-    lines = listed(named([(name, what) for name, what, _ in sources], rng), rng)
-    if rng.random() < 0.2:
-        lines = as_json({name: what for name, what, _ in sources})
-    labels = ("Sources", "Tools", "Where to look", "Engines", "Indexes", "Files")
-    turns = framed(rng, tasks.DIVIDED, ((labels, lines), (ASKED, text)), form)
-    return fixed("dividing", turns, as_json(told), sources=[name for name, _, _ in sources])
+    return next(divisions(rng, 1))
 
 
 def refined(rng: Random) -> Exercise:
@@ -250,32 +293,69 @@ def _begun(turns: tuple[Turn, ...], layout: _Layout, rng: Random) -> tuple[Turn,
     return (*turns[:-1], Turn("user", f"{turns[-1].content}\n{layout.thought}:"))
 
 
+@dataclass(frozen=True)
+class _Agent:
+    """Functions, and the layout in which they are told and used."""
+
+    offers: list[Offer]
+    layout: _Layout
+
+    @property
+    def functions(self) -> list[Mapping[str, Any]]:
+        return [one.schema["function"] for one in self.offers]
+
+    def prompt(self, rng: Random, text: str) -> tuple[Turn, ...]:
+        form, told = rng.randrange(6), ", ".join(one["name"] for one in self.functions)
+        lines = listed([_in_prose(one, form) for one in self.functions], rng)
+        labels = ("Functions", "Tools", "What you can use", "Available", "Skills", "Abilities")
+        wants = ("Request", "Question", "Task", "User", "The user wants", "Goal", "Begin")
+        sections = ((labels, lines), (wants, text))
+        return framed(rng, tasks.REASONED, sections, self.layout.told(told, rng))
+
+    def step(self, turns: tuple[Turn, ...], offer: Offer, call: Call) -> Exercise:
+        """The exercise of running a function."""
+        used = {"name": call.name, "arguments": dict(call.arguments)}
+        tools = [one["name"] for one in self.functions]
+        step = self.layout.step(offer.schema["function"], call)
+        labels = asdict(self.layout)
+        return fixed("reasoning", turns, step, "step", tools=tools, call=used, labels=labels)
+
+    def end(self, turns: tuple[Turn, ...], body: str) -> Exercise:
+        """The exercise of telling the outcome."""
+        told = f"{self.layout.thought}: The rest is known now.\n{self.layout.end}: {plain(body)}"
+        return fixed("reasoning", turns, told, "end", body=body, labels=asdict(self.layout))
+
+
+def _agent(rng: Random) -> _Agent:
+    draw = rng.choice((calling.varied_offers, calling.errand_offers))
+    return _Agent(draw(rng, rng.choice((1, 2, 2, 3, 4))), _layout(rng))
+
+
 def reasoned(rng: Random) -> Exercise:
     """An agent in text: functions, a layout of lines and a request -> the lines that come next."""
-    offers = rng.choice((calling.varied_offers, calling.errand_offers))(
-        rng, rng.choice((1, 2, 2, 3, 4))
-    )
-    offer = rng.choice(offers)
+    agent = _agent(rng)
+    offer = rng.choice(agent.offers)
     text, call = offer.ask(rng)
-    functions = [one.schema["function"] for one in offers]
-    layout, form = _layout(rng), rng.randrange(6)
-    lines = listed([_in_prose(one, form) for one in functions], rng)
-    form_told = layout.told(", ".join(one["name"] for one in functions), rng)
-    labels = ("Functions", "Tools", "What you can use", "Available", "Skills", "Abilities")
-    wants = ("Request", "Question", "Task", "User", "The user wants", "Goal", "Begin")
-    turns = framed(rng, tasks.REASONED, ((labels, lines), (wants, text)), form_told)
-    step = layout.step(offer.schema["function"], call)
-    used = {"name": call.name, "arguments": dict(call.arguments)}
-    tools = [one["name"] for one in functions]
+    turns = agent.prompt(rng, text)
     if rng.random() < 0.5:
-        turns = _begun(turns, layout, rng)
-        return fixed(
-            "reasoning", turns, step, "step", tools=tools, call=used, labels=asdict(layout)
-        )
-    given, body = calling.outcome(rng)
-    answer = f"{layout.thought}: The rest is known now.\n{layout.end}: {plain(body)}"
-    turns = _begun(_continued(turns, layout, step, given, rng), layout, rng)
-    return fixed("reasoning", turns, answer, "end", body=body, labels=asdict(layout))
+        return agent.step(_begun(turns, agent.layout, rng), offer, call)
+    given, body = calling.varied_outcome(rng)
+    step = agent.layout.step(offer.schema["function"], call)
+    turns = _begun(_continued(turns, agent.layout, step, given, rng), agent.layout, rng)
+    return agent.end(turns, body)
+
+
+def reasonings(rng: Random, num: int) -> Iterator[Exercise]:
+    """`num` requests to one agent, each with its step and, mostly, what came of it."""
+    agent = _agent(rng)
+    for number in range(num):
+        offer = rng.choice(agent.offers)
+        text, call = offer.ask(rng)
+        turns = agent.prompt(rng, text) if number == 0 else (Turn("user", text),)
+        yield agent.step(turns, offer, call)
+        if rng.random() < 0.7:
+            given, body = calling.varied_outcome(rng)
+            yield agent.end((Turn("user", f"{agent.layout.seen}: {given}"),), body)
 
 
 def _gleaned(rng: Random, wording: Wording, task: str = "") -> tuple[tuple[Turn, ...], str]:

@@ -13,17 +13,21 @@ pytest.importorskip("mendeleev")
 pytest.importorskip("pycountry")
 pytest.importorskip("countryinfo")
 
-from eft_integrations.tiny import tasks
-from eft_integrations.tiny.applications import chosen, condensed, content_words, judged
+from eft_integrations.tiny import calling, tasks
+from eft_integrations.tiny.applications import choices, chosen, condensed
 from eft_integrations.tiny.chatml import render
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.framing import Wording
+from eft_integrations.tiny.judging import content_words, judged, judgements
+from eft_integrations.tiny.reading import drawn as text_of
 from eft_integrations.tiny.styles import STYLES, askable, pair
 from eft_integrations.tiny.tuning import tuning_exercise
 from eft_integrations.tiny.workflows import (
     divided,
+    divisions,
     keywords,
     reasoned,
+    reasonings,
     refined,
     summarised,
     titled,
@@ -130,20 +134,81 @@ def test_verdicts_are_among_those_of_the_prompt_and_balanced() -> None:
 
 
 def section(prompt: str, *labels: str) -> str:
-    """What stands on one line behind one of the labels, or nothing."""
-    found = re.search(rf"(?:^|\n)(?:{'|'.join(labels)}): (.*)", prompt)
-    return found[1] if found else ""
+    """What stands on one line behind the last of the labels, or nothing."""
+    found = re.findall(rf"(?:^|\n)(?:{'|'.join(labels)}): (.*)", prompt)
+    return found[-1] if found else ""
 
 
-def test_a_claim_is_good_where_the_text_says_it() -> None:
-    checked = Counter[str]()
-    for one, prompt in drawn(judged, 1000):
+def test_a_claim_that_stands_in_the_text_is_good() -> None:
+    """Some of the good ones say it in other words; no bad one stands there."""
+    checked = Counter[tuple[str, bool]]()
+    for one, prompt in drawn(judged, 5000):
         claim = section(prompt, "Statement", "Claim")
         if "claim" in one.tags and claim and not claim.startswith('"'):
-            checked[one.tags[1]] += 1
-            rest = prompt.replace(claim, "", 1)
-            assert (claim in rest) == (one.tags[1] == "good")
-    assert min(checked["good"], checked["bad"]) > 10
+            checked[one.tags[1], claim in prompt.replace(claim, "", 1)] += 1
+    assert checked["bad", True] == 0
+    assert min(checked["bad", False], checked["good", True], checked["good", False]) > 10
+
+
+def test_other_words_for_what_a_text_says_have_its_value() -> None:
+    seen = 0
+    for number in range(200):
+        text = text_of(Random(number), 3)
+        for ways, value in text.retold:
+            seen += len(ways)
+            assert all(value in way for way in ways)
+            assert value.lower() in " ".join(text.lines).lower()
+    assert seen > 300
+
+
+DRILLS: dict[str, Callable[[Random, int], Iterator[Exercise]]] = {
+    "judging": judgements,
+    "choosing": choices,
+    "dividing": divisions,
+    "reasoning": reasonings,
+}
+
+
+@pytest.mark.parametrize("style", DRILLS)
+def test_a_drill_goes_on_with_less_words(style: str) -> None:
+    """Its first prompt is whole; what follows is one turn of the user, and an answer as before."""
+    for number in range(100):
+        first, *others = DRILLS[style](Random(number), 4)
+        assert len(others) >= 3
+        assert len({one.helpful for one in (first, *others)}) >= 1
+        whole = sum(len(turn.content) for turn in first.turns)
+        for one in others:
+            assert one.tags[0] == style
+            (turn,) = one.turns
+            assert turn.role == "user"
+            assert len(turn.content) < whole
+
+
+@pytest.mark.parametrize("style", ["judging", "choosing"])
+def test_the_answers_of_a_drill_differ(style: str) -> None:
+    """Whoever always says the same is wrong in most drills of eight."""
+    told = [{one.helpful for one in DRILLS[style](Random(n), 8)} for n in range(200)]
+    assert sum(len(answers) > 1 for answers in told) > 190
+
+
+def test_examples_have_the_sections_of_the_task_and_other_contents() -> None:
+    """What stands in an example is no answer: whoever copies it is wrong."""
+    shown = 0
+    for one, prompt in drawn(divided):
+        told = re.findall(r"\n(?:Answer|Reply|Output|Result|Response): ?\n?([{\[].*)", prompt)
+        shown += len(told)
+        assert one.helpful not in told
+    assert shown > 60
+
+
+def test_who_takes_over_calls_what_the_user_asked_for() -> None:
+    for number in range(100):
+        one = calling.taken_over(Random(number))
+        passed = one.turns[-2].calls[0].name
+        assert one.turns[-1].role == "tool"
+        offered = [tool["function"]["name"] for tool in one.tools]
+        assert passed not in offered
+        assert one.calls[0].name in offered
 
 
 def test_the_parts_of_a_question_come_from_it_and_go_to_sources() -> None:

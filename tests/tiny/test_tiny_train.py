@@ -40,9 +40,8 @@ RECIPE = Recipe(
     shape=SHAPE,
     stages=(
         Stage((Phase(2, (64, 128), step_len=128),)),
-        Stage((Phase(2, (32,), 128, {"copies": 9.0}),), peak=0.5),
+        Stage((Phase(2, (32,), 128, {"copies": 9.0}),), peak=0.5, num_averaged=2),
     ),
-    num_averaged=2,
     num_warmup=1,
     steps_between_checkpoints=2,
 )
@@ -85,16 +84,17 @@ def test_a_resumed_build_equals_one_that_never_stopped(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
-def test_the_weights_are_the_mean_of_the_last_stages(tokenizer: Tokenizer, tmp_path: Path) -> None:
-    alone = replace(RECIPE, num_averaged=1)
+def test_a_stage_may_end_in_the_mean_of_the_last_ones(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    first, last = RECIPE.stages
+    alone = replace(RECIPE, stages=(first, replace(last, num_averaged=1)))
     ends = [
-        run(tokenizer, tmp_path / f"{n}.pt", recipe=replace(alone, stages=RECIPE.stages[:n]))
+        run(tokenizer, tmp_path / f"{n}.pt", recipe=replace(alone, stages=alone.stages[:n]))
         for n in (1, 2)
     ]
-    first, second = (model.state_dict() for model in ends)
+    begin, end = (model.state_dict() for model in ends)
     for name, tensor in run(tokenizer, tmp_path / "both.pt").state_dict().items():
-        torch.testing.assert_close(tensor, (first[name] + second[name]) / 2)
-        assert not torch.equal(first[name], second[name])
+        torch.testing.assert_close(tensor, (begin[name] + end[name]) / 2)
+        assert not torch.equal(begin[name], end[name])
 
 
 def test_rows_take_turns_at_the_lengths_of_their_phase() -> None:
