@@ -149,7 +149,7 @@ class EngineTold:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self._stream.close()
 
     def __iter__(self) -> Self:
         return self
@@ -159,8 +159,8 @@ class EngineTold:
         return [*self._ready.numbers(event), *self._reader.take(event)]
 
     def close(self) -> None:
-        """End the computation at the next token."""
-        self._stream.close()
+        """End the computation at the next token; its last event is still told."""
+        self._stream.cancel()
 
     def whole(self) -> Answer:
         """All events, with the end that a ``close`` brought on."""
@@ -191,8 +191,8 @@ class AsyncEngineTold:
         return [*self._ready.numbers(event), *self._reader.take(event)]
 
     def close(self) -> None:
-        """End the computation at the next token."""
-        self._stream.close()
+        """End the computation at the next token; its last event is still told."""
+        self._stream.cancel()
 
     async def whole(self) -> Answer:
         """All events, with the end that a ``close`` brought on."""

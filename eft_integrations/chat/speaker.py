@@ -35,7 +35,7 @@ class Told(Protocol):
     def __iter__(self) -> Self: ...
     def __next__(self) -> Answer: ...
     def close(self) -> None:
-        """End here, from any thread: iteration stops, and nothing more is computed."""
+        """End here, from any thread: nothing more is computed, and what is told last says so."""
 
     def whole(self) -> Answer:
         """All events; waits for the end, which a ``close`` brings on."""

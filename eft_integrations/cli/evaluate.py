@@ -59,7 +59,8 @@ def evaluate(
     asked = _questions(questions or (), split, limit)
     if ceiling is None and members.are_embedded:
         ceiling = str(tiny.member_path("ceiling"))
-    coefficients = evaluation.Coefficients.of(alpha, beta, filter_top_p, weights)
+    lambdas = _lambdas(weights, asked)
+    coefficients = evaluation.Coefficients.of(alpha, beta, filter_top_p, lambdas)
     lineup = evaluation.line_up(members.roles, coefficients, has_ceiling=ceiling is not None)
     run = evaluation.Run(
         questions=asked,
@@ -90,7 +91,8 @@ def _carry_out(run: Run) -> None:
         tell(note)
     console = Console()
     console.print(scores(summary))
-    console.print(f"report: {run.folder.path / 'report.md'}", highlight=False, soft_wrap=True)
+    path = run.folder.path / "report.md"
+    console.print(f"report: {path}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _questions(files: Sequence[Path], split: str | None, limit: int | None) -> tuple[Question, ...]:
@@ -102,6 +104,20 @@ def _questions(files: Sequence[Path], split: str | None, limit: int | None) -> t
         )
     found = load_questions(*(files or tiny.question_files(split or "heldout")))
     return found if limit is None else first_of_each_kind(found, limit)
+
+
+def _lambdas(
+    wanted: Sequence[float] | None, questions: Sequence[Question]
+) -> Sequence[float] | None:
+    """None for the usual ones; none at all where no question could show what they do."""
+    if any(question.kind == "harmful" for question in questions):
+        return wanted
+    if wanted:
+        raise InvalidRequest(
+            "--lambda counts refusals of questions of the kind 'harmful', and there are none; add "
+            "some, or leave it out"
+        )
+    return ()
 
 
 def _judge(url: str | None, model: str | None) -> Judge | None:

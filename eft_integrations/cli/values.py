@@ -23,7 +23,10 @@ def alphas(words: Sequence[str]) -> float | dict[str, float] | None:
     """``0.5``, or ``name=0.7`` for each of several tuned members; None for no words."""
     if not words:
         return None
-    pairs = dict(_split(word) for word in words)
+    split = [_split(word) for word in words]
+    pairs = dict(split)
+    if None not in pairs and len(pairs) < len(split):
+        raise InvalidRequest(f"alpha names a tuned member twice: {' '.join(words)!r}")
     if None not in pairs:
         return {str(name): value for name, value in pairs.items()}
     if len(words) > 1:

@@ -139,6 +139,10 @@ class Stream:
         """
         return self._engine.set_mixture(self._sequence, mixture)
 
+    def cancel(self) -> None:
+        """End the computation at the next token; iteration goes on to the event that says so."""
+        self._finalizer()
+
     def close(self) -> None:
         """End here: the slot is free at the next step, iteration stops at once."""
         self._is_over = True
@@ -169,6 +173,7 @@ class AsyncStream:
         self._queue: asyncio.Queue[Item | None] = asyncio.Queue()
         self._collector = Collector()
         self._is_over = False
+        self._is_cancelled = False
         self._started: Sequence | None = None
         self._starting = asyncio.Lock()
 
@@ -181,7 +186,7 @@ class AsyncStream:
                 self._started = begin(partial(_post_and_collect, post, self._collector))
                 self._finalizer = weakref.finalize(self, self._engine.cancel, [self._started])
                 self._finalizer.atexit = False
-        if self._is_over:  # closed meanwhile
+        if self._is_over or self._is_cancelled:  # meanwhile
             self._finalizer()
 
     def __aiter__(self) -> Self:
@@ -201,6 +206,12 @@ class AsyncStream:
     def set(self, **mixture: object) -> int:
         """As :meth:`Stream.set`."""
         return self._engine.set_mixture(self._running, mixture)
+
+    def cancel(self) -> None:
+        """As :meth:`Stream.cancel`."""
+        self._is_cancelled = True
+        if self._started is not None:
+            self._finalizer()
 
     def close(self) -> None:
         """As :meth:`Stream.close`."""

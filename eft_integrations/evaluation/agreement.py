@@ -14,11 +14,11 @@ from typing import Any
 from eft_integrations.engine import Engine
 from eft_integrations.errors import InvalidRequest
 from eft_integrations.evaluation.lines import append_lines, read_lines
-from eft_integrations.evaluation.questions import Question
+from eft_integrations.evaluation.questions import FACT, Question
 from eft_integrations.evaluation.record import Answer, Folder
 from eft_integrations.evaluation.statistics import Share, ratio
 from eft_integrations.evaluation.voices import Voice
-from eft_integrations.tiny import facts
+from eft_integrations.tiny.facts import places
 
 CHUNK = 64  # answers between two savings
 Prompts = Mapping[str, dict[str, list[int]]]
@@ -36,7 +36,10 @@ class Traced:
 
 @dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """Shares of tokens with intervals over answers: of each kind, of all, of fact tokens."""
+    """Shares of tokens with intervals over answers: of each kind, of all, of fact tokens.
+
+    ``facts`` are the tokens of the expected texts in answers to questions of the kind ``fact``.
+    """
 
     drafter: str
     voice: str
@@ -91,24 +94,22 @@ def agreement(
     kinds = dict.fromkeys(question.kind for question, _ in pairs)
     shares = {kind: _share([one for q, one in pairs if q.kind == kind]) for kind in kinds}
     everything = [one for _, one in pairs]
+    facts = [one for question, one in pairs if question.kind == FACT]
     return Agreement(
         drafter=drafter,
         voice=voice,
         kinds={kind: share for kind, share in shares.items() if share},
         all=_share(everything),
         facts=ratio(
-            [
-                sum(a and f for a, f in zip(one.agrees, one.is_fact, strict=True))
-                for one in everything
-            ],
-            [sum(one.is_fact) for one in everything],
+            [sum(a and f for a, f in zip(one.agrees, one.is_fact, strict=True)) for one in facts],
+            [sum(one.is_fact) for one in facts],
         ),
     )
 
 
 def on_facts(spans: Sequence[tuple[int, int]], text: str, answers: Sequence[str]) -> list[bool]:
     """Which tokens, given as spans of characters, overlap one of the answers in the text."""
-    places = [place for answer in answers for place in facts.places(text, answer)]
+    places = [place for answer in answers for place in places(text, answer)]
     return [any(start < last and first < end for first, last in places) for start, end in spans]
 
 

@@ -55,6 +55,11 @@ def asked(engine: Engine, questions: Sequence[Question], max_tokens: int | None)
     prompts: dict[str, Prompt] = {}
     lengths = {}
     for question in questions:
+        if plain and (question.tools or any("tool_calls" in m for m in question.messages)):
+            raise InvalidRequest(
+                f"question {question.id!r} has tools, which {role} cannot be told without a chat "
+                f"template; give members with one, or leave the question out"
+            )
         prompts[question.id] = render(
             engine, question.messages, question.tools or None, templates=plain
         )
@@ -86,13 +91,14 @@ def chunks(pairs: Sequence[Pair]) -> Iterator[Sequence[Pair]]:
 def _answer_len(engine: Engine, question: Question, prompt: Prompt, wanted: int | None) -> int:
     longest = max(map(len, prompt.values()))
     room = engine.context_len - longest
-    if room < (wanted or 1):
+    least = 1 if wanted is None else wanted
+    if room < least:
         raise InvalidRequest(
             f"question {question.id!r} has {longest} tokens and the context {engine.context_len}, "
-            f"which leaves {max(room, 0)} for the answer, not {wanted or 1}; shorten it, or lower "
+            f"which leaves {max(room, 0)} for the answer, not {least}; shorten it, or lower "
             f"--max-tokens"
         )
-    return wanted or min(ANSWER_LEN, room)
+    return min(ANSWER_LEN, room) if wanted is None else wanted
 
 
 def _graded(pair: Pair, generation: Generation) -> Answer:

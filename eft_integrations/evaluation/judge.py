@@ -9,9 +9,9 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eft_integrations.errors import InvalidRequest, LoadError
 from eft_integrations.evaluation.lines import append_lines, read_lines
@@ -63,8 +63,8 @@ def judge_all(
     """Ask for every score that is not there yet, and save.
 
     A reply that is no score is saved as a failure, and asked for again in the next run. Raises
-    ``InvalidRequest`` where the endpoint cannot be reached, refuses us or answers none of several
-    requests, ``LoadError`` without the client.
+    ``InvalidRequest`` where the endpoint cannot be reached, refuses us or scores none of several
+    answers, ``LoadError`` without the client.
     """
     done = scores(judge, folder)
     todo = [(q, a) for q, a in answers if (a.voice, a.id) not in done]
@@ -74,30 +74,44 @@ def judge_all(
     with _client(judge) as client, ThreadPoolExecutor(NUM_AT_ONCE) as pool:
         for start in range(0, len(todo), CHUNK):
             chunk = todo[start : start + CHUNK]
-            replies = list(pool.map(lambda pair: _reply(client, judge, *pair), chunk))
-            lines = [_line(judge, a, reply) for (_, a), reply in zip(chunk, replies, strict=True)]
-            append_lines(folder.judged_path, lines)
-            if not done and start == 0:
+            asked = [pool.submit(_reply, client, judge, *pair) for pair in chunk]
+            replies = _saved(judge, chunk, asked, folder)
+            # A few that failed before may fail again; a whole chunk shows what the others would do.
+            if start == 0 and (not done or len(chunk) == CHUNK):
                 _refuse_to_go_on(judge, replies)
             progress.advance(len(chunk))
 
 
+def _saved(
+    judge: Judge,
+    chunk: Sequence[tuple[Question, Answer]],
+    asked: Sequence[Future[str]],
+    folder: Folder,
+) -> list[str]:
+    """The replies, all of which are saved before what went wrong with one of them is raised."""
+    wait(asked)
+    came = [(a, one) for (_, a), one in zip(chunk, asked, strict=True) if not one.exception()]
+    append_lines(folder.judged_path, [_line(judge, a, one.result()) for a, one in came])
+    return [one.result() for one in asked]
+
+
 def _refuse_to_go_on(judge: Judge, replies: Sequence[str]) -> None:
-    """Raise where several were the first and none was answered: the others would end the same."""
-    if len(replies) > 1 and all(reply.startswith(_ERROR) for reply in replies):
+    """Raise where several were the first and none has a score: the others would end the same."""
+    if len(replies) > 1 and all(score_in(reply) is None for reply in replies):
         raise InvalidRequest(
-            f"the judge {judge.model!r} at {judge.url} answered none of {len(replies)} requests "
-            f"({replies[0]}); the answers are kept: give a judge that takes temperature 0 and "
-            f"max_tokens {MAX_REPLY}, and run again"
+            f"the judge {judge.model!r} at {judge.url} gave no score in {len(replies)} requests "
+            f"({replies[0][:80]!r}); the answers are kept: give a judge that takes temperature 0 "
+            f"and max_tokens {MAX_REPLY} and replies with a number, and run again"
         )
 
 
 def scores(judge: Judge, folder: Folder) -> dict[tuple[str, str], int]:
-    """The scores so far of this judge's model; failures have none."""
+    """The scores so far of this judge; failures have none."""
     found = {}
     for line in read_lines(folder.judged_path):
         score = line.get("score")
-        if line.get("model") == judge.model and isinstance(score, int):
+        is_same = (line.get("model"), line.get("url")) == (judge.model, judge.url)
+        if is_same and isinstance(score, int):
             found[str(line.get("voice")), str(line.get("id"))] = score
     return found
 
@@ -130,12 +144,20 @@ def _client(judge: Judge) -> OpenAI:
             "a judge needs the openai client; pip install 'eft-integrations[eval]'"
         ) from error
     key = os.environ.get("OPENAI_API_KEY") or "none"  # a local server asks for no key
-    return OpenAI(base_url=judge.url, api_key=key, max_retries=MAX_RETRIES)
+    try:
+        return OpenAI(base_url=judge.url, api_key=key, max_retries=MAX_RETRIES)
+    except Exception as error:  # httpx has its own for a bad URL
+        raise InvalidRequest(f"no judge can be at {judge.url!r}: {error}") from error
+
+
+def check(judge: Judge) -> None:
+    """Raise what is wrong with a judge before anything is answered, as far as that can be told."""
+    _client(judge).close()
 
 
 def _reply(client: OpenAI, judge: Judge, question: Question, answer: Answer) -> str:
     """The judge's words; an error that concerns this answer alone in their place."""
-    from openai import APIConnectionError, APIStatusError, APITimeoutError
+    from openai import APIConnectionError, APIError, APIStatusError, APITimeoutError
 
     message = {"role": "user", "content": asked_of(question, answer)}
     try:
@@ -159,12 +181,20 @@ def _reply(client: OpenAI, judge: Judge, question: Question, answer: Answer) -> 
                 f"--judge-url, --judge-model and OPENAI_API_KEY"
             ) from error
         return f"{_ERROR}{error}"
-    return (done.choices[0].message.content or "") if done.choices else ""
+    except (APIError, ValueError) as error:
+        return f"{_ERROR}{error}"
+    # A page of the web comes back as its text, an error with status 200 as a body without choices.
+    choices: Any = getattr(done, "choices", None)
+    said = choices[0].message if choices else None
+    if said is None:
+        return f"{_ERROR}no chat completion came back, but {str(done)[:60]!r}"
+    return str(said.content or "")
 
 
 def _line(judge: Judge, answer: Answer, reply: str) -> dict[str, object]:
     return {
         "model": judge.model,
+        "url": judge.url,
         "voice": answer.voice,
         "id": answer.id,
         "score": score_in(reply),

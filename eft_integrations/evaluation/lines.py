@@ -18,11 +18,14 @@ def read_lines(path: Path) -> list[dict[str, object]]:
     """
     if not path.exists():
         return []
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) < len(data):
-        with path.open("r+b") as file:
-            file.truncate(len(whole))
+    try:
+        data = path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if len(whole) < len(data):
+            with path.open("r+b") as file:
+                file.truncate(len(whole))
+    except OSError as error:
+        raise InvalidRequest(f"cannot use {path}: {error}; give another --output") from error
     lines = whole.decode(errors="replace").split("\n")[:-1]
     return [_parsed(path, number, line) for number, line in enumerate(lines, 1)]
 
@@ -30,10 +33,15 @@ def read_lines(path: Path) -> list[dict[str, object]]:
 def append_lines(path: Path, items: Iterable[Mapping[str, object]]) -> None:
     """Add these, and return when they are on the disk."""
     text = "".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InvalidRequest(
+            f"cannot write to {path}: {error}; what was there is kept: make room, and run again"
+        ) from error
 
 
 def _parsed(path: Path, number: int, line: str) -> dict[str, object]:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Literal
 from eft_integrations.errors import LoadError
 from eft_integrations.evaluation.agreement import Agreement
 from eft_integrations.evaluation.frontier import Frontier, Point
+from eft_integrations.evaluation.questions import ALL
 from eft_integrations.evaluation.statistics import Recovered, Share
-from eft_integrations.evaluation.summary import ALL, Summary
+from eft_integrations.evaluation.summary import Summary
 from eft_integrations.evaluation.voices import Lineup
 
 if TYPE_CHECKING:

@@ -16,6 +16,8 @@ KEYS = ("id", "kind", "messages", "tools", "expect", "tags")
 SHORT_KEYS = ("question", "answer")
 
 HARMFUL = "harmful"  # the kind whose refusals the frontier counts
+FACT = "fact"  # the kind of the short form, and the one whose expected texts are facts
+ALL = "all"  # every kind but the harmful one, in the report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +73,15 @@ def read(line: str, *, fallback_id: str) -> Question:
         raise InvalidRequest(f"a question is a JSON object, got {line.strip()[:60]!r}")
     if "question" in item:
         return _short(item, fallback_id)
-    refuse_unknown("key", item, (*KEYS, *SHORT_KEYS))
+    if "answer" in item:
+        raise InvalidRequest("'answer' goes with 'question'; beside messages, give expect.contains")
+    refuse_unknown("key", item, KEYS)
     for key in ("id", "kind", "messages"):
         if key not in item:
             raise InvalidRequest(f'{key!r} is missing; give it, or "question" and "answer" alone')
     return Question(
         id=_word("id", item["id"]),
-        kind=_word("kind", item["kind"]),
+        kind=_kind(item["kind"]),
         messages=_messages(item["messages"]),
         tools=_objects("tools", item.get("tools", [])),
         expect=refuse_bad(item.get("expect", {})),
@@ -108,7 +112,7 @@ def _short(item: dict[str, object], fallback_id: str) -> Question:
         raise InvalidRequest("'answer' is missing beside 'question'")
     return Question(
         id=fallback_id,
-        kind="fact",
+        kind=FACT,
         messages=_messages([{"role": "user", "content": item["question"]}]),
         expect=refuse_bad({"contains": item["answer"]}),
     )
@@ -128,6 +132,12 @@ def _word(name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidRequest(f"{name} must be a non-empty text, got {value!r}")
     return value
+
+
+def _kind(value: object) -> str:
+    if value == ALL:
+        raise InvalidRequest(f"kind {ALL!r} is what the report calls all kinds; give another word")
+    return _word("kind", value)
 
 
 def _items(value: object) -> list[object]:

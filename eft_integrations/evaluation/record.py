@@ -13,8 +13,11 @@ from eft_integrations.errors import InvalidRequest
 from eft_integrations.evaluation.grades import grade
 from eft_integrations.evaluation.lines import append_lines, read_lines
 from eft_integrations.evaluation.questions import Question
+from eft_integrations.evaluation.voices import CEILING
 
-_TAIL = 1 << 20  # bytes of a weight file that tell it from its next version
+_PIECE = 1 << 20  # bytes of a large file, at its beginning, middle and end, that tell it
+# What a member's answers depend on: weights, and how they and texts are read.
+_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,28 +51,50 @@ class Folder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self.run_path = self.path / "run.json"
         self.answers_path = self.path / "answers.jsonl"
         self.agreement_path = self.path / "agreement.jsonl"
         self.judged_path = self.path / "judged.jsonl"
 
-    def begin(self, manifest: Manifest) -> None:
-        """Start, or go on with the run that is here.
+    def begin(self, manifest: Manifest, versions: Mapping[str, str]) -> None:
+        """Start, or go on with the run that is here, which keeps the versions that it began with.
 
-        Raises ``InvalidRequest`` where another run is here, or the folder cannot be written.
+        A run without answers binds nobody: one that could not load its models, or whose questions
+        did not fit, is begun anew. Nor does a ceiling that has not answered. Raises
+        ``InvalidRequest`` where another run is here, or the folder cannot be written.
         """
-        wanted = json.loads(json.dumps(asdict(manifest)))
+        wanted = json.loads(json.dumps({**asdict(manifest), "versions": versions}))
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            file = self.path / "run.json"
-            if file.exists():
-                self._refuse_other(json.loads(file.read_text(encoding="utf-8")), wanted)
-            else:
-                self._refuse_orphans()
-                file.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+            found = self._found()
+            if found:
+                self._refuse_other(found, wanted)
+                wanted["versions"] = found.get("versions", versions)
+            self.run_path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
         except (OSError, ValueError) as error:
             raise InvalidRequest(
                 f"cannot use {self.path} as the output folder: {error}; give another --output"
             ) from error
+
+    def versions(self) -> dict[str, str]:
+        """Of the packages that the answers were begun with."""
+        found: dict[str, str] = json.loads(self.run_path.read_text(encoding="utf-8"))["versions"]
+        return found
+
+    def _found(self) -> dict[str, Any]:
+        """What stands in ``run.json``, as far as there are answers that it binds."""
+        files = (self.answers_path, self.agreement_path, self.judged_path)
+        held = [file.name for file in files if file.exists() and file.stat().st_size]
+        if not held:
+            return {}
+        if not self.run_path.exists() or self.answers_path.name not in held:
+            missing = self.answers_path if self.run_path.exists() else self.run_path
+            raise InvalidRequest(
+                f"{self.path} holds {', '.join(held)} without {missing.name}; give another "
+                f"--output, or delete it"
+            )
+        found: dict[str, Any] = json.loads(self.run_path.read_text(encoding="utf-8"))
+        return found
 
     def answers(self, questions: Iterable[Question]) -> dict[tuple[str, str], Answer]:
         """The answers so far, by voice and question. Graded anew: rules may have changed."""
@@ -84,18 +109,17 @@ class Folder:
         append_lines(self.answers_path, [asdict(answer) for answer in answers])
 
     def _refuse_other(self, found: Mapping[str, object], wanted: Mapping[str, object]) -> None:
-        for key, value in wanted.items():
-            if found.get(key) != value:
+        free = {"versions"}
+        voices = {line.get("voice") for line in read_lines(self.answers_path)}
+        for key in wanted.keys() - free:
+            there, here = found.get(key), wanted[key]
+            if CEILING not in voices and isinstance(there, dict) and isinstance(here, dict):
+                there, here = (_without(CEILING, some) for some in (there, here))
+            if there != here:
                 raise InvalidRequest(
                     f"{self.path} holds a run with other {key.removeprefix('num_')}"
-                    f"{_difference(found.get(key), value)}; give another --output, or delete it"
+                    f"{_difference(there, here)}; give another --output, or delete it"
                 )
-
-    def _refuse_orphans(self) -> None:
-        if self.answers_path.exists():
-            raise InvalidRequest(
-                f"{self.path} holds answers without run.json; give another --output, or delete it"
-            )
 
 
 def graded(
@@ -117,17 +141,22 @@ def graded(
 
 
 def fingerprint(member: object) -> str:
-    """Eight digits that change with the weights in a folder; empty for a hub id."""
+    """Eight digits that change with the weights, tokenizer or template of a folder.
+
+    Empty for a hub id.
+    """
     folder = Path(str(member))
-    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    files = sorted(file for kind in _FILES for file in folder.glob(kind) if file.is_file())
     if not files:
         return ""
     digest = hashlib.sha256()
     for file in files:
         size = file.stat().st_size
         with file.open("rb") as content:
-            content.seek(max(0, size - _TAIL))
-            digest.update(f"{file.name} {size} ".encode() + content.read())
+            digest.update(f"{file.name} {size} ".encode())
+            for start in {0, max(0, (size - _PIECE) // 2), max(0, size - _PIECE)}:
+                content.seek(start)
+                digest.update(content.read(_PIECE))
     return digest.hexdigest()[:8]
 
 
@@ -142,6 +171,10 @@ def _answer(line: Mapping[str, Any], by_id: Mapping[str, Question], path: Path) 
             f"{path} holds an answer of another kind ({type(error).__name__}: {error}); "
             f"give another --output, or delete it"
         ) from error
+
+
+def _without(name: str, some: Mapping[str, object]) -> dict[str, object]:
+    return {key: value for key, value in some.items() if key != name}
 
 
 def _difference(found: object, wanted: object) -> str:

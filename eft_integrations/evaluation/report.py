@@ -28,6 +28,7 @@ class Report:
     summary: Summary
     manifest: Manifest
     versions: Mapping[str, str]
+    judge: str | None = None
     pictures: Sequence[str] = ()
     notes: Sequence[str] = ()
 
@@ -125,8 +126,11 @@ def _share_parts(summary: Summary) -> list[str]:
         ]
         counts = [f"{group} ({_num(axis.shares[group])})" for group in groups]
         parts += [f"## {TITLES[name]}", table(["voice", *counts], rows)]
-    if summary.num_unjudged:
-        parts.append(f"The judge gave no score to {summary.num_unjudged} answers.")
+    if summary.unjudged:
+        told = ", ".join(f"{num} of {voice}" for voice, num in summary.unjudged.items())
+        parts.append(
+            f"The judge gave no score to {sum(summary.unjudged.values())} answers: {told}."
+        )
     return parts
 
 
@@ -181,8 +185,8 @@ def _agreement_parts(report: Report) -> list[str]:
     if found is None:
         return []
     rows = [
-        ["all tokens", percent(found.all)],
-        ["tokens of the fact", percent(found.facts)],
+        ["all tokens, `harmful` too", percent(found.all)],
+        ["tokens of the fact, of `fact`", percent(found.facts)],
         *([kind, percent(share)] for kind, share in found.kinds.items()),
     ]
     return [
@@ -202,6 +206,7 @@ def _run_parts(report: Report) -> list[str]:
         ["kinds", ", ".join(f"{kind} {num}" for kind, num in kinds.items())],
         *([f"member {role}", name] for role, name in manifest.members.items()),
         *([name, str(value)] for name, value in manifest.settings.items() if value is not None),
+        *([["judge", report.judge]] if report.judge else []),
         *([name, version] for name, version in report.versions.items()),
     ]
     voices = [[label, json.dumps(mixture)] for label, mixture in manifest.voices.items()]

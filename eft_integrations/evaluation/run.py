@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 
+from eft_integrations import __version__
+from eft_integrations.checks import integer
 from eft_integrations.engine import Engine
 from eft_integrations.evaluation import agreement as agreeing
 from eft_integrations.evaluation.answering import Asked, answer, asked, pending
-from eft_integrations.evaluation.judge import Judge, judge_all, scaled, scores
+from eft_integrations.evaluation.judge import Judge, check, judge_all, scaled, scores
 from eft_integrations.evaluation.progress import Progress, Silence
 from eft_integrations.evaluation.questions import Question, digest
 from eft_integrations.evaluation.record import Answer, Folder, Manifest
@@ -37,6 +41,10 @@ class Run:
     settings: Mapping[str, object]
     judge: Judge | None = None
 
+    def __post_init__(self) -> None:
+        if self.max_tokens is not None:
+            integer("max_tokens", self.max_tokens, low=1)
+
     @property
     def manifest(self) -> Manifest:
         return Manifest(
@@ -55,7 +63,9 @@ def evaluate(run: Run, progress: Progress | None = None) -> Summary:
     whatever opening the engines raises. What was answered until then is kept.
     """
     progress = progress or Silence()
-    run.folder.begin(run.manifest)
+    if run.judge is not None:
+        check(run.judge)
+    run.folder.begin(run.manifest, versions())
     answers = run.folder.answers(run.questions)
     _ask_trio(run, answers, progress)
     _ask_ceiling(run, answers, progress)
@@ -67,8 +77,19 @@ def evaluate(run: Run, progress: Progress | None = None) -> Summary:
         answers,
         _agreement(run),
         judged=None if judged is None else scaled(judged),
-        num_unjudged=0 if judged is None else len(answers) - len(judged),
+        unjudged={} if judged is None else _unjudged(answers, judged),
     )
+
+
+def _unjudged(answers: Answers, judged: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    """How many answers of each voice have no score, where any have none."""
+    return dict(Counter(voice for voice, one in answers if (voice, one) not in judged))
+
+
+def versions() -> dict[str, str]:
+    """Of this package, and of those that a number may depend on."""
+    others = {name: version(name) for name in ("torch", "transformers", "numpy")}
+    return {"eft-integrations": __version__, **others}
 
 
 def _judge(run: Run, answers: Answers, progress: Progress) -> dict[tuple[str, str], int] | None:

@@ -15,6 +15,7 @@ NUM_RESAMPLES = 10_000
 SEED = 0
 # A gap below two points is noise to divide by, however many items were asked.
 MIN_GAP = 0.02
+MAX_WITHOUT = 0.005  # share of resamples without a gap
 
 _Z = 1.959964  # the normal quantile of a two-sided 95 % interval
 _BLOCK = 2_000_000  # numbers drawn at once: 16 MB
@@ -75,8 +76,9 @@ def gap_recovered(
 ) -> Recovered:
     """(up − tuned) / (ceiling − tuned), of the means over the same items in the same order.
 
-    The interval is a paired bootstrap over items. Where the interval of the gap itself includes 0,
-    or the gap is below ``MIN_GAP`` of the scale from 0 to 1, there is nothing to recover.
+    The interval is a paired bootstrap over items. Where more than one in two hundred resamples
+    have no gap, or the gap is below ``MIN_GAP`` of the scale from 0 to 1, there is nothing to
+    recover; where all items came out alike, resampling them shows no interval.
     """
     num = len(up)
     if not num:
@@ -85,20 +87,23 @@ def gap_recovered(
     means = _resampled_means(table)
     gaps = means[:, 2] - means[:, 1]
     gap = float(table[:, 2].mean() - table[:, 1].mean())
-    reason = _reason(gap, *_interval(gaps))
+    reason = _reason(gap, gaps)
+    if reason is None and len(np.unique(table, axis=0)) == 1:
+        reason = f"no interval: {num} items came out alike; ask more"
     if reason:
         return Recovered(num=num, reason=reason)
     value = float(table[:, 0].mean() - table[:, 1].mean()) / gap
     # Resamples without a gap (a few in a thousand at most, see above) have no quotient.
-    has_gap = gaps != 0
+    has_gap = gaps > 0
     low, high = _interval((means[has_gap, 0] - means[has_gap, 1]) / gaps[has_gap])
     return Recovered(value=value, low=low, high=high, num=num)
 
 
-def _reason(gap: float, low: float, high: float) -> str | None:
-    """Why a gap with this interval cannot be divided by; None where it can."""
+def _reason(gap: float, gaps: Numbers) -> str | None:
+    """Why a gap with these resamples cannot be divided by; None where it can."""
+    low, high = _interval(gaps)
     spelled = f"{100 * gap:+.1f} points [{100 * low:+.1f}, {100 * high:+.1f}]".replace("-", "−")
-    if low <= 0 <= high:
+    if min(np.mean(gaps <= 0), np.mean(gaps >= 0)) > MAX_WITHOUT:
         return f"no clear gap: ceiling − tuned is {spelled}"
     if abs(gap) < MIN_GAP:
         return f"gap too small: ceiling − tuned is {spelled}"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from eft_integrations.evaluation.agreement import Agreement
 from eft_integrations.evaluation.frontier import Answers, Frontier, frontier
-from eft_integrations.evaluation.questions import HARMFUL, Question
+from eft_integrations.evaluation.questions import ALL, HARMFUL, Question
 from eft_integrations.evaluation.statistics import Recovered, Share, gap_recovered, ratio, wilson
 from eft_integrations.evaluation.voices import Lineup
-
-ALL = "all"  # every kind but the harmful one
 
 Values = Mapping[tuple[str, str], float]  # by voice and question
 Groups = Mapping[str, Sequence[str]]  # name → ids of questions
@@ -34,7 +32,7 @@ class Summary:
     """Everything that a report shows. ``axes``: ``right``, ``form`` and, if asked, ``judge``.
 
     The judge's scores from 1 to 10 are scaled to 0 … 1. ``num_by_kind`` counts questions,
-    ``num_by_voice`` answers.
+    ``num_by_voice`` answers, ``unjudged`` those of each voice that the judge gave no score.
     """
 
     num_by_kind: Mapping[str, int]
@@ -43,7 +41,7 @@ class Summary:
     axes: Mapping[str, Axis]
     frontier: Frontier | None
     agreement: Agreement | None
-    num_unjudged: int = 0
+    unjudged: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def groups(self) -> list[str]:
@@ -58,7 +56,7 @@ def summarised(
     answers: Answers,
     agreement: Agreement | None = None,
     judged: Values | None = None,
-    num_unjudged: int = 0,
+    unjudged: Mapping[str, int] | None = None,
 ) -> Summary:
     """The numbers of a run; ``judged`` are the judge's scores scaled to 0 … 1."""
     values: dict[str, Values] = {
@@ -76,7 +74,7 @@ def summarised(
         axes={name: _axis(name, lineup, questions, values[name]) for name in values},
         frontier=frontier(lineup.frontier, alone, questions, answers),
         agreement=agreement,
-        num_unjudged=num_unjudged,
+        unjudged=unjudged or {},
     )
 
 

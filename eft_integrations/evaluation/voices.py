@@ -65,12 +65,15 @@ class Lineup:
 
 @dataclass(frozen=True, kw_only=True)
 class Coefficients:
-    """What was asked for: the grid, and the weights of the first tuned member on the frontier."""
+    """What was asked for: the grid, and the weights of the first tuned member on the frontier.
+
+    ``lambdas`` None: the usual ones where there are two tuned members.
+    """
 
     alphas: Sequence[float] = ALPHAS
     betas: Sequence[float] = ()
     filters: Sequence[float] = ()
-    lambdas: Sequence[float] = LAMBDAS
+    lambdas: Sequence[float] | None = None
 
     @classmethod
     def of(
@@ -82,10 +85,7 @@ class Coefficients:
     ) -> Self:
         """The defaults wherever nothing was asked for."""
         return cls(
-            alphas=alphas or ALPHAS,
-            betas=betas or (),
-            filters=filters or (),
-            lambdas=lambdas or LAMBDAS,
+            alphas=alphas or ALPHAS, betas=betas or (), filters=filters or (), lambdas=lambdas
         )
 
 
@@ -102,7 +102,7 @@ def line_up(roles: Roles, asked: Coefficients, *, has_ceiling: bool) -> Lineup:
     drafter, *others = (_alone(name) for name in roles.tuned)
     voices = _grid(roles, asked)
     frontier = {}
-    for weight in dict.fromkeys(asked.lambdas if len(roles.tuned) == 2 else ()):
+    for weight in dict.fromkeys(_lambdas(roles, asked)):
         point = _point(roles, weight)
         same = next((voice for voice in voices if voice.mixture == point.mixture), None)
         voices.extend([] if same else [point])
@@ -120,6 +120,17 @@ def line_up(roles: Roles, asked: Coefficients, *, has_ceiling: bool) -> Lineup:
     for voice in lineup.of_the_trio:
         resolve(voice.mixture, roles)
     return lineup
+
+
+def _lambdas(roles: Roles, asked: Coefficients) -> Sequence[float]:
+    """The weights of the frontier: the usual ones for two tuned members, none for others."""
+    if len(roles.tuned) == 2:
+        return LAMBDAS if asked.lambdas is None else asked.lambdas
+    if asked.lambdas:
+        raise InvalidRequest(
+            f"lambda weighs two tuned members, got {len(roles.tuned)}; give two, or leave it out"
+        )
+    return ()
 
 
 def _refuse_namesakes(voices: Sequence[Voice]) -> None:

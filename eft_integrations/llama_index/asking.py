@@ -100,4 +100,4 @@ def _request(
     tells_form = asks.schema is not None and not (given.get("tools") or schema or is_constrained)
     form = asks.schema if tells_form else schema
     tools = bounded(tool_schemas(given.get("tools") or []), asks.messages)
-    return request_of(given, asks.messages, tools, form)
+    return request_of(given, asks.bare if tells_form else asks.messages, tools, form)

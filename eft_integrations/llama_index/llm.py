@@ -21,7 +21,6 @@ from llama_index.core.base.llms.types import (
     MessageRole,
     ToolCallBlock,
 )
-from llama_index.core.callbacks import CallbackManager
 from llama_index.core.constants import DEFAULT_NUM_OUTPUTS
 from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictEndEvent,
@@ -40,6 +39,7 @@ from eft_integrations.chat.options import OPTIONS, choice_of, overlaid
 from eft_integrations.errors import InvalidRequest, UnusableAnswer, refuse_unknown
 from eft_integrations.llama_index.asking import ask, ask_text, refuse_choices
 from eft_integrations.llama_index.cancelling import CancelScope, cancel_scope
+from eft_integrations.llama_index.copies import Portable
 from eft_integrations.llama_index.holding import akept, kept
 from eft_integrations.llama_index.overriding import overrides_of, overriding
 from eft_integrations.llama_index.responses import completion
@@ -49,13 +49,10 @@ from eft_integrations.llama_index.tools import is_answer_form, with_requirement
 from eft_integrations.options import parse
 from eft_integrations.remote.fields import ServedFields
 
-# They belong to a process: handlers hold loops and locks.
-_LOCAL = ("callback_manager", "rate_limiter")
-
 dispatcher = get_dispatcher(__name__)
 
 
-class EFTLLM(ServedFields, FunctionCallingLLM):
+class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
     """A model that says what the large model would say, had it been tuned like the small one.
 
     ``EFTLLM()`` is the embedded family; ``EFTLLM(base=…, tuned=…, reference=…, alpha=…)`` loads
@@ -369,19 +366,6 @@ class EFTLLM(ServedFields, FunctionCallingLLM):
         data: dict[str, Any] = handler(self._in_force())
         told = self.plain_settings()
         return {**data, **{k: v for k, v in told.items() if k in data}, "class_name": "EFTLLM"}
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = ServedFields.__getstate__(self)  # core's own would delete from the living object
-        kept = {k: v for k, v in state["__dict__"].items() if k not in _LOCAL}
-        return {**state, "__dict__": kept}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        fresh = {"callback_manager": CallbackManager([]), "rate_limiter": None}
-        BaseModel.__setstate__(self, {**state, "__dict__": {**state["__dict__"], **fresh}})
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        shared = {id(value): value for name in _LOCAL if (value := getattr(self, name)) is not None}
-        return super().__deepcopy__({**(memo or {}), **shared})
 
 
 def _start(output_cls: Any, prompt: Any, arguments: Any) -> LLMStructuredPredictStartEvent:

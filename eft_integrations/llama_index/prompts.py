@@ -42,11 +42,15 @@ Told = tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Meant:
-    """Messages, the stop strings of a ReAct prompt, and the schema that a prompt told."""
+    """Messages, the stop strings of a ReAct prompt, and the schema that a prompt told.
+
+    ``bare`` are the messages without that schema, for whoever tells it anew.
+    """
 
     messages: Sequence[Turn]
     stop: tuple[str, ...] = ()
     schema: Mapping[str, Any] | None = None
+    bare: Sequence[Turn] = ()
 
 
 def meant(messages: Sequence[Turn]) -> Meant:
@@ -60,7 +64,7 @@ def meant(messages: Sequence[Turn]) -> Meant:
         for text, schema in filter(None, told):
             turns = [*messages]
             turns[position] = {**message, "content": text}
-            return Meant(messages=turns, stop=stop, schema=schema)
+            return Meant(messages=messages, stop=stop, schema=schema, bare=turns)
     return Meant(messages=messages, stop=stop)
 
 

@@ -152,7 +152,9 @@ class Responder:
 
 
 def _logprob(token: Named) -> LogProb:
-    return LogProb(token=token.text, logprob=token.logprob, bytes=list(token.text.encode()))
+    # A token may be a part of a character, whose bytes its text does not tell.
+    told = [] if "\N{REPLACEMENT CHARACTER}" in token.text else list(token.text.encode())
+    return LogProb(token=token.text, logprob=token.logprob, bytes=told)
 
 
 def completion(response: ChatResponse) -> CompletionResponse:

@@ -24,13 +24,14 @@ from llama_index.core.prompts import BasePromptTemplate
 from pydantic import BaseModel, ValidationError
 
 from eft_integrations.errors import ContextOverflow, UnusableAnswer
+from eft_integrations.llama_index.copies import Portable
 from eft_integrations.llama_index.holding import akept, kept
 
 if TYPE_CHECKING:
     from eft_integrations.llama_index.llm import EFTLLM
 
 
-class StructuredEFTLLM(StructuredLLM):
+class StructuredEFTLLM(Portable, StructuredLLM):
     """A model all of whose answers are objects of one class.
 
     Core's has no streams of texts, and its other streams begin only when they are read: these keep
@@ -100,7 +101,8 @@ class Form:
         with self._told_of_room():
             for response in self._llm.stream_chat(messages, **self._options(keywords)):
                 partial = self._partial(response, partial)
-                yield partial
+                if partial is not None:
+                    yield partial
         if response is not None:
             yield self._parsed(response)  # no partial may do: roots that are no object have none
 
@@ -115,7 +117,8 @@ class Form:
             responses = await self._llm.astream_chat(messages, **self._options(keywords))
             async for response in responses:
                 partial = self._partial(response, partial)
-                yield partial
+                if partial is not None:
+                    yield partial
         if response is not None:
             yield self._parsed(response)  # no partial may do: roots that are no object have none
 
@@ -140,9 +143,12 @@ class Form:
 
     def _partial(self, response: ChatResponse, before: Any) -> Any:
         known = None if before is None else [before]
-        return process_streaming_objects(
-            response, self._output_cls, cur_objects=known, flexible_mode=True, llm=self._llm
-        )
+        try:
+            return process_streaming_objects(
+                response, self._output_cls, cur_objects=known, flexible_mode=True, llm=self._llm
+            )
+        except Exception:  # a validator of the class that trips over what is not written yet
+            return before
 
     def _parsed(self, response: ChatResponse) -> BaseModel:
         """Raises ``UnusableAnswer``, which LlamaIndex does not swallow as it would a ValueError."""

@@ -48,14 +48,20 @@ class _WholeMetadata(ToolMetadata):
         told = super().get_parameters_dict()
         if "properties" in told or self.fn_schema is None:
             return told
-        definitions = told["$defs"]
-        root = self.fn_schema.model_json_schema()["$ref"].rpartition("/")[2]
+        schema, definitions = self.fn_schema.model_json_schema(), told.get("$defs", {})
+        if "$ref" not in schema:
+            raise InvalidRequest(
+                f"the arguments of tool {self.get_name()!r} must be an object, got "
+                f"{self.fn_schema.__name__}, whose root is {schema.get('type', 'none')}; give it a "
+                f"field with a name"
+            )
+        root = schema["$ref"].rpartition("/")[2]
         return {**{k: v for k, v in definitions[root].items() if k in _PARTS}, "$defs": definitions}
 
 
 def whole(tool: Any) -> Any:
     """A function's tool with all of its parameters; anything else as it is."""
-    if not isinstance(tool, FunctionTool):
+    if not isinstance(tool, FunctionTool) or type(tool.metadata) is not ToolMetadata:
         return tool
     twin = copy.copy(tool)
     twin._metadata = _WholeMetadata(**vars(tool.metadata))

@@ -74,7 +74,7 @@ class _Course:
 
     @property
     def is_over(self) -> bool:
-        return self.is_closed or self._listener.is_over
+        return self._listener.is_over
 
     @property
     def is_late(self) -> bool:
@@ -92,6 +92,8 @@ class _Course:
         if chunk is not None:
             with self._server.errors():
                 return self._listener.take(chunk)
+        if self.is_closed:
+            return self._listener.end("cancelled")
         return self._listener.end("timeout" if self.is_late else None)
 
     def forgive(self, error: EFTError) -> None:
@@ -100,8 +102,6 @@ class _Course:
             raise error
 
     def answers(self) -> list[list[ChatEvent]]:
-        if not self._listener.is_over:
-            self._listener.end("cancelled")
         return self._listener.answers
 
 
@@ -156,7 +156,7 @@ class ServerTold:
 
     def _next_chunk(self) -> Any:
         with self._reading:
-            if self._course.is_late:
+            if self._course.is_closed or self._course.is_late:
                 return None
             try:
                 with self._ready.server.errors(has_begun=True):
@@ -213,7 +213,7 @@ class AsyncServerTold:
             return list(self._course.answers())
 
     async def _next_chunk(self) -> Any:
-        if self._course.is_late:
+        if self._course.is_closed or self._course.is_late:
             return None
         try:
             with self._ready.server.errors(has_begun=True):

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from eft_integrations import InvalidRequest
-from eft_integrations.evaluation import Judge, evaluate
+from eft_integrations.evaluation import Judge, evaluate, publish
 from eft_integrations.evaluation import judge as judging
-from eft_integrations.evaluation.judge import asked_of, score_in
+from eft_integrations.evaluation.judge import asked_of, score_in, scores
+from eft_integrations.evaluation.report import as_markdown
 from tests.evaluation.conftest import QUESTIONS, MakeRun
 from tests.evaluation.made import made
 
@@ -29,6 +30,7 @@ class Endpoint:
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     url: str = ""
+    body: bytes = b""  # instead of a completion
 
 
 @pytest.fixture
@@ -43,8 +45,10 @@ def endpoint() -> Iterator[Endpoint]:
             reply = state.reply(sent["messages"][0]["content"])
             status = reply if isinstance(reply, int) else 200
             body = json.dumps(_completion(str(reply)) if status == 200 else {"error": {}}).encode()
+            body = state.body or body
             self.send_response(status)
-            self.send_header("Content-Type", "application/json")
+            is_page = body.startswith(b"<")
+            self.send_header("Content-Type", "text/html" if is_page else "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.send_header("retry-after-ms", "1")
             self.end_headers()
@@ -91,24 +95,24 @@ def test_what_is_no_score_is_counted_and_asked_for_again(
 ) -> None:
     endpoint.reply = lambda prompt: "I like it" if "What is a?" in prompt else "10"
     summary = evaluate(make_run(judge=judge(endpoint)))
-    assert summary.num_unjudged == 4
+    assert summary.unjudged == dict.fromkeys(summary.num_by_voice, 1)
     assert summary.axes["judge"].shares["all"]["tuned"].num == 2
     endpoint.reply = lambda prompt: "1"
-    assert evaluate(make_run(judge=judge(endpoint))).num_unjudged == 0
+    assert not evaluate(make_run(judge=judge(endpoint))).unjudged
     assert len(endpoint.requests) == NUM_ANSWERS + 4
 
 
 def test_the_client_tries_again_after_a_hiccup(make_run: MakeRun, endpoint: Endpoint) -> None:
     hiccups = iter([503, 429])
     endpoint.reply = lambda prompt: next(hiccups, "5")
-    assert evaluate(make_run(judge=judge(endpoint))).num_unjudged == 0
+    assert not evaluate(make_run(judge=judge(endpoint))).unjudged
     assert len(endpoint.requests) == NUM_ANSWERS + 2
 
 
 def test_a_request_that_is_refused_fails_alone(make_run: MakeRun, endpoint: Endpoint) -> None:
     endpoint.reply = lambda prompt: 400 if "What is b?" in prompt else "5"
     run = make_run(judge=judge(endpoint))
-    assert evaluate(run).num_unjudged == 4
+    assert sum(evaluate(run).unjudged.values()) == 4
     assert '"reply": "error: ' in run.folder.judged_path.read_text(encoding="utf-8")
 
 
@@ -117,14 +121,61 @@ def test_a_judge_that_refuses_everything_stops_the_run_with_its_words(
 ) -> None:
     endpoint.reply = lambda prompt: 400
     run = make_run(judge=judge(endpoint))
-    with pytest.raises(InvalidRequest, match=r"answered none of 16 requests \(error: .*400"):
+    with pytest.raises(InvalidRequest, match=r"gave no score in 16 requests .*error: .*400"):
         evaluate(run)
     assert len(run.folder.answers(QUESTIONS)) == NUM_ANSWERS
 
 
 def test_a_second_run_reports_what_is_refused_again(make_run: MakeRun, endpoint: Endpoint) -> None:
     endpoint.reply = lambda prompt: 400 if "What is b?" in prompt else "5"
-    assert [evaluate(make_run(judge=judge(endpoint))).num_unjudged for _ in range(2)] == [4, 4]
+    runs = [evaluate(make_run(judge=judge(endpoint))) for _ in range(2)]
+    assert [sum(run.unjudged.values()) for run in runs] == [4, 4]
+
+
+@pytest.mark.parametrize("reply", ["<think>", "", "I like it"])
+def test_a_judge_that_never_scores_stops_the_run(
+    make_run: MakeRun, endpoint: Endpoint, reply: str
+) -> None:
+    endpoint.reply = lambda prompt: reply
+    with pytest.raises(InvalidRequest, match="gave no score in 16 requests"):
+        evaluate(make_run(judge=judge(endpoint)))
+
+
+@pytest.mark.parametrize("body", [b"<html>a page</html>", b'{"error": "no such path"}', b"{"])
+def test_an_endpoint_that_is_no_judge_stops_the_run(
+    make_run: MakeRun, endpoint: Endpoint, body: bytes
+) -> None:
+    """Status 200 says little: pages of the web have it, and some servers' errors."""
+    endpoint.body = body
+    with pytest.raises(InvalidRequest, match="gave no score in 16 requests"):
+        evaluate(make_run(judge=judge(endpoint)))
+
+
+def test_two_judges_of_one_name_are_two(make_run: MakeRun, endpoint: Endpoint) -> None:
+    evaluate(make_run(judge=judge(endpoint)))
+    other = Judge(url=endpoint.url.replace("127.0.0.1", "localhost"), model="m")
+    endpoint.reply = lambda prompt: "1"
+    run = make_run(judge=other)
+    summary = evaluate(run)
+    assert summary.axes["judge"].shares["all"]["tuned"].value == 0
+    assert f"| judge | m at {other.url} |" in as_markdown(publish(run, summary))
+
+
+def test_replies_that_came_are_kept_when_another_fails(
+    make_run: MakeRun, endpoint: Endpoint
+) -> None:
+    endpoint.reply = lambda prompt: 401 if "What is b?" in prompt else "5"
+    run = make_run(judge=judge(endpoint))
+    with pytest.raises(InvalidRequest, match="refuses model"):
+        evaluate(run)
+    assert len(scores(judge(endpoint), run.folder)) == NUM_ANSWERS - 4
+
+
+def test_a_bad_url_is_told_before_anything_is_answered(make_run: MakeRun) -> None:
+    run = make_run(judge=Judge(url="http://h:abc/v1", model="m"))
+    with pytest.raises(InvalidRequest, match="no judge can be at 'http://h:abc/v1'"):
+        evaluate(run)
+    assert not run.folder.path.exists()
 
 
 def test_a_wrong_key_stops_the_run_with_the_remedy(make_run: MakeRun, endpoint: Endpoint) -> None:

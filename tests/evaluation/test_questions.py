@@ -67,6 +67,8 @@ def test_files_follow_each_other_and_ids_are_unique(tmp_path: Path) -> None:
         ({"tools": {}}, "tools must be a list of objects"),
         ({"tags": "x"}, "expected a list"),
         ({"question": "x"}, "unknown key beside 'question'"),
+        ({"answer": "x"}, "'answer' goes with 'question'; beside messages, give expect.contains"),
+        ({"kind": "all"}, "kind 'all' is what the report calls all kinds"),
     ],
 )
 def test_a_mistake_is_told_with_file_and_line(

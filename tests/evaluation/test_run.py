@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from eft_integrations import Engine, InvalidRequest
+from eft_integrations import Engine, InvalidRequest, LoadError
 from eft_integrations.chat import render
-from eft_integrations.evaluation import Run, evaluate
+from eft_integrations.evaluation import Run, evaluate, publish
 from eft_integrations.evaluation import answering as answering_module
 from eft_integrations.evaluation.lines import append_lines, read_lines
-from eft_integrations.evaluation.record import fingerprint
+from eft_integrations.evaluation.record import fingerprint, graded
 from tests.conftest import open_trio
 from tests.evaluation.conftest import MAX_TOKENS, QUESTIONS, MakeRun, question
 
@@ -89,6 +89,12 @@ def test_a_torn_last_line_is_answered_again(make_run: MakeRun) -> None:
     assert len(lines(run)) == 16
 
 
+def begun(run: Run, voice: str = "tuned") -> None:
+    """A folder with one answer."""
+    run.folder.begin(run.manifest, {"torch": "1"})
+    run.folder.add_answers([graded(QUESTIONS[0], voice, "Chad", "stop", [5])])
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -100,11 +106,56 @@ def test_a_torn_last_line_is_answered_again(make_run: MakeRun) -> None:
 def test_another_run_is_not_mixed_into_a_folder(
     make_run: MakeRun, change: dict[str, Any], told: str
 ) -> None:
-    make_run().folder.begin(make_run().manifest)
+    begun(make_run())
     with pytest.raises(InvalidRequest) as caught:
         evaluate(make_run(**change, open_trio=refusing))
     assert told in str(caught.value)
     assert "give another --output, or delete it" in str(caught.value)
+
+
+def failing() -> Engine:
+    raise LoadError("no such model")
+
+
+def test_a_run_without_answers_binds_nobody(make_run: MakeRun) -> None:
+    """What failed before its first answer is mended and run again in the same folder."""
+    with pytest.raises(LoadError):
+        evaluate(make_run(members={"base": "a typo"}, open_trio=failing))
+    assert evaluate(make_run()).num_by_voice["tuned"] == len(QUESTIONS)
+
+
+def test_a_ceiling_that_cannot_be_opened_is_given_again(make_run: MakeRun) -> None:
+    named = {"base": "random", "ceiling": "a typo"}
+    with pytest.raises(LoadError):
+        evaluate(make_run(members=named, open_ceiling=failing))
+    mended = make_run(members={**named, "ceiling": "right"}, open_trio=refusing)
+    assert evaluate(mended).num_by_voice["ceiling"] == len(QUESTIONS)
+    with pytest.raises(InvalidRequest, match=r"other members \(ceiling: right there, other here"):
+        evaluate(make_run(members={**named, "ceiling": "other"}))
+
+
+@pytest.mark.parametrize("name", ["answers", "agreement", "judged"])
+def test_files_of_a_run_that_is_gone_are_refused(make_run: MakeRun, name: str) -> None:
+    """Its labels and ids may be those of this run, and its numbers would pass for ours."""
+    run = make_run(open_trio=refusing)
+    run.folder.path.mkdir()
+    (run.folder.path / f"{name}.jsonl").write_text('{"voice": "tuned", "id": "a"}\n')
+    with pytest.raises(InvalidRequest, match=rf"holds {name}\.jsonl without run\.json"):
+        evaluate(run)
+
+
+def test_a_run_keeps_the_versions_that_it_began_with(make_run: MakeRun) -> None:
+    run = make_run()
+    begun(run)
+    report = publish(run, evaluate(run))
+    assert report.versions == {"torch": "1"}
+    assert any("begun with torch 1; this page is of eft-integrations" in n for n in report.notes)
+
+
+@pytest.mark.parametrize("bad", [0, -5])
+def test_lengths_below_1_are_refused(make_run: MakeRun, bad: int) -> None:
+    with pytest.raises(InvalidRequest, match=f"max_tokens .*{bad}"):
+        make_run(max_tokens=bad)
 
 
 def test_a_folder_that_cannot_be_written_is_refused(make_run: MakeRun, tmp_path: Path) -> None:
@@ -115,7 +166,7 @@ def test_a_folder_that_cannot_be_written_is_refused(make_run: MakeRun, tmp_path:
 
 def test_foreign_answers_are_refused(make_run: MakeRun) -> None:
     run = make_run(open_trio=refusing)
-    run.folder.begin(run.manifest)
+    run.folder.begin(run.manifest, {})
     append_lines(run.folder.answers_path, [{"voice": "tuned", "id": "unknown"}])
     with pytest.raises(InvalidRequest, match="holds an answer of another kind"):
         evaluate(run)
@@ -142,6 +193,21 @@ def test_members_without_a_template_are_asked_in_plain_lines(
     assert evaluate(run).num_by_voice["alpha 1"] == len(QUESTIONS)
 
 
+def test_tools_are_not_asked_of_members_without_a_template(
+    make_run: MakeRun, trio: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    bare = tmp_path / "bare"
+    shutil.copytree(trio, bare)
+    for file in bare.glob("*/chat_template.jinja"):
+        file.unlink()
+    tool = {"type": "function", "function": {"name": "now", "parameters": {}}}
+    armed = question("x", tools=[tool])
+    with pytest.raises(InvalidRequest, match="question 'x' has tools, which tuned cannot be told"):
+        evaluate(make_run(questions=(armed,), open_trio=lambda: open_trio(bare)))
+
+
 def test_tools_reach_the_prompt(make_run: MakeRun, engine: Engine) -> None:
     tool = {"type": "function", "function": {"name": "now", "parameters": {}}}
     plain, armed = question("x"), question("y", tools=[tool])
@@ -155,6 +221,20 @@ def test_a_fingerprint_changes_with_the_weights(trio: Path) -> None:
     names = {fingerprint(trio / role) for role in ("base", "tuned", "base")}
     assert len(names) == 2
     assert fingerprint("org/model-on-a-hub") == ""
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "chat_template.jinja", "config.json"])
+def test_a_fingerprint_changes_with_what_reads_the_text(
+    trio: Path, tmp_path: Path, name: str
+) -> None:
+    import shutil
+
+    member = tmp_path / "member"
+    shutil.copytree(trio / "base", member)
+    before = fingerprint(member)
+    with (member / name).open("a") as file:
+        file.write(" ")
+    assert fingerprint(member) != before
 
 
 def test_a_line_in_the_middle_that_does_not_parse_is_refused(tmp_path: Path) -> None:

@@ -103,5 +103,12 @@ def test_the_same_items_give_the_same_interval() -> None:
     assert gap_recovered(*rows) == gap_recovered(*rows)
 
 
+@pytest.mark.parametrize("num", [1, 5, 20])
+def test_items_that_come_out_alike_show_no_interval(num: int) -> None:
+    found = gap_recovered([1.0] * num, [0.0] * num, [1.0] * num)
+    assert (found.value, found.low) == (None, None)
+    assert found.reason == f"no interval: {num} items came out alike; ask more"
+
+
 def test_nothing_asked_nothing_recovered() -> None:
     assert gap_recovered([], [], []).reason == "no items"

@@ -4,8 +4,9 @@ import pytest
 
 from eft_integrations.evaluation import Question, Summary
 from eft_integrations.evaluation.frontier import frontier
+from eft_integrations.evaluation.questions import ALL
 from eft_integrations.evaluation.record import Answer
-from eft_integrations.evaluation.summary import ALL, summarised
+from eft_integrations.evaluation.summary import summarised
 from eft_integrations.evaluation.voices import Voice
 from tests.evaluation.made import TWO, Answers, answered, items, lineup, made
 
@@ -68,10 +69,10 @@ def test_a_judge_is_an_axis_of_its_own() -> None:
     line = lineup(alphas=(1.0,))
     answers = answered(line.voices, QUESTIONS, by_share)
     judged = dict.fromkeys(answers, 0.5) | {("ceiling", q.id): 1.0 for q in QUESTIONS}
-    found = summarised(line, QUESTIONS, answers, judged=judged, num_unjudged=2)
+    found = summarised(line, QUESTIONS, answers, judged=judged, unjudged={"tuned": 2})
     assert found.axes["judge"].shares[ALL]["tuned"].value == 0.5
     assert found.axes["judge"].gaps[ALL]["alpha 1"].value == 0
-    assert found.num_unjudged == 2
+    assert found.unjudged == {"tuned": 2}
 
 
 def traded(refusals: dict[str, float]) -> Answers:

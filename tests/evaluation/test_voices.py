@@ -70,6 +70,11 @@ def test_one_or_three_tuned_members_have_no_frontier() -> None:
     assert not line_up(three, Coefficients(), has_ceiling=False).frontier
 
 
+def test_a_lambda_for_one_tuned_member_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="lambda weighs two tuned members, got 1"):
+        line_up(ONE, Coefficients(lambdas=(0.5,)), has_ceiling=False)
+
+
 def test_a_lambda_outside_its_range_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="lambda must be at least 0"):
         line_up(TWO, Coefficients(lambdas=(1.5,)), has_ceiling=False)

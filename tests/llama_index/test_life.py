@@ -25,7 +25,9 @@ from llama_index.core.llms.loading import load_llm
 from llama_index.core.llms.mock import MockLLM
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.schema import TextNode
+from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import WorkflowTimeoutError
+from pydantic import BaseModel, Field
 
 from eft_integrations import ContextOverflow, Engine, EngineClosed, InvalidRequest, UnknownOption
 from eft_integrations.chat.options import CHAT_OPTIONS, OPTIONS
@@ -37,6 +39,18 @@ ASK = [ChatMessage(role="user", content="Hello")]
 # No answer of so many letters has fewer tokens.
 ENDLESS: dict[str, Any] = {"regex": "[a-z ]{800,}", "max_tokens": 800}
 ENDLESS_LEN = 100
+
+
+class Named(BaseModel):
+    """Something with a name."""
+
+    name: str
+
+
+class Long(BaseModel):
+    """A long text."""
+
+    text: str = Field(min_length=200)
 
 
 # Cancelling.
@@ -268,6 +282,67 @@ def test_a_cancelled_scope_ends_whole_answers(engine: Engine, is_async: bool) ->
     assert llm.with_options(max_tokens=2).chat(ASK).raw["finish_reason"] != "cancelled"
 
 
+STREAMS: dict[str, Any] = {
+    "chat": lambda m: m.stream_chat(ASK),
+    "complete": lambda m: m.stream_complete("Hello"),
+    "achat": lambda m: _read(m.astream_chat(ASK)),
+    "acomplete": lambda m: _read(m.astream_complete("Hello")),
+}
+
+
+def _read(call: Any) -> list[Any]:
+    async def read() -> list[Any]:
+        return await _all(await call)
+
+    return asyncio.run(read())
+
+
+@pytest.mark.parametrize("way", STREAMS)
+def test_a_stream_that_is_cancelled_at_once_ends_as_such(engine: Engine, way: str) -> None:
+    """Core's events of the end have nothing to tell of a stream without a chunk, and raise."""
+    with EFTLLM(engine=engine, max_tokens=LONG).cancel_scope() as scope:
+        scope.cancel()
+        (*_, last) = STREAMS[way](EFTLLM(engine=engine, max_tokens=LONG))
+    assert last.raw["finish_reason"] == "cancelled"
+    assert last.raw["usage"]["completion_tokens"] <= 1
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_call_that_is_cancelled_in_the_middle_is_no_call(family: Engine, is_async: bool) -> None:
+    """An agent would run it with what was written of its arguments."""
+
+    def note(text: str) -> str:
+        """Keep a text."""
+        return text
+
+    llm = EFTLLM(engine=family, max_tokens=400, speculation="off")
+    tool = FunctionTool.from_defaults(note, fn_schema=Long)
+    keywords: dict[str, Any] = {"user_msg": "Keep a long text.", "tool_required": True}
+    last: Any = None
+    with llm.cancel_scope() as scope:
+
+        def watch(response: Any) -> None:
+            calls = response.message.additional_kwargs.get("tool_calls")
+            if calls and len(str(calls)) > 60:
+                scope.cancel()
+
+        if is_async:
+
+            async def read() -> Any:
+                last = None
+                async for last in await llm.astream_chat_with_tools([tool], **keywords):
+                    watch(last)
+                return last
+
+            last = asyncio.run(read())
+        else:
+            for last in llm.stream_chat_with_tools([tool], **keywords):
+                watch(last)
+    assert scope.is_cancelled
+    assert last.raw["finish_reason"] == "cancelled"
+    assert llm.get_tool_calls_from_response(last, error_on_no_tool_call=False) == []
+
+
 def test_a_deadline_ends_with_the_partial_text(llm: EFTLLM) -> None:
     with llm.override(timeout=1e-6, max_tokens=LONG):
         response = llm.chat(ASK)
@@ -328,6 +403,24 @@ def test_pickling_leaves_handlers_where_they_are(llm: EFTLLM) -> None:
     assert again.rate_limiter is None
     assert copy.deepcopy(model).callback_manager is manager
     assert again.chat(ASK).message.content == llm.chat(ASK).message.content
+
+
+def test_structured_models_are_copied_as_models_are(llm: EFTLLM) -> None:
+    manager = CallbackManager([TokenCountingHandler()])
+    model = llm.as_structured_llm(Named, callback_manager=manager)
+    again = pickle.loads(pickle.dumps(model))
+    assert again.output_cls is Named
+    assert again.llm.engine is llm.engine
+    assert (model.callback_manager, again.callback_manager.handlers) == (manager, [])
+    assert copy.deepcopy(model).callback_manager is manager
+
+    class Local(BaseModel):
+        name: str
+
+    local = llm.as_structured_llm(Local)
+    with pytest.raises((AttributeError, pickle.PicklingError), match="Local"):
+        pickle.dumps(local)
+    assert local.output_cls is Local
 
 
 # Refusals.

@@ -14,9 +14,10 @@ from llama_index.core.output_parsers import PydanticOutputParser
 from llama_index.core.program import FunctionCallingProgram, LLMTextCompletionProgram
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, Field, RootModel, field_validator
+from pydantic import BaseModel, Field, RootModel, field_validator, model_validator
 
 from eft_integrations import ContextOverflow, EFTError, Engine, UnusableAnswer
+from eft_integrations.chat.asking import request_of
 from eft_integrations.chat.options import OPTIONS
 from eft_integrations.llama_index import EFTLLM
 from eft_integrations.llama_index.prompts import meant
@@ -215,6 +216,47 @@ async def test_an_override_holds_where_an_async_stream_is_read_outside(
     assert set(heard) == {0.3}
 
 
+class Strict(BaseModel):
+    """A thing whose validator counts on all of it."""
+
+    parts: list[Part] = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def first(cls, data: Any) -> Any:
+        return {"parts": [data["parts"][0]]}
+
+
+@pytest.mark.parametrize("way", LAZY)
+def test_a_validator_may_count_on_the_whole_object(writer: EFTLLM, way: str) -> None:
+    """What it raises for partial ones is kept from the reader; the last one is judged."""
+    assert list(LAZY[way](writer.with_options(max_tokens=120), Strict))
+
+
+@pytest.mark.parametrize("way", ["stream_structured_predict"])
+def test_a_stream_of_objects_that_is_cancelled_at_once_says_so(writer: EFTLLM, way: str) -> None:
+    with writer.cancel_scope() as scope:
+        scope.cancel()
+        with pytest.raises(UnusableAnswer, match="ended by 'cancelled'"):
+            list(LAZY[way](writer, Thing))
+
+
+def test_a_prompt_keeps_its_schema_where_the_caller_gave_another_form(
+    writer: EFTLLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is then told nowhere else."""
+    text = PydanticOutputParser(output_cls=Part).format("Write a thing.")
+    asked: list[Any] = []
+
+    def noted(given: Any, messages: Any, *rest: Any) -> Any:
+        asked.extend(messages)
+        return request_of(given, messages, *rest)
+
+    monkeypatch.setattr("eft_integrations.llama_index.asking.request_of", noted)
+    writer.complete(text, choice=["door", "wall"])
+    assert "JSON schema" in asked[-1]["content"]
+
+
 @pytest.mark.parametrize("way", LAZY)
 def test_leaving_a_stream_of_objects_ends_the_computation(writer: EFTLLM, way: str) -> None:
     engine, long = writer.open_engine, writer.with_options(max_tokens=200)
@@ -320,6 +362,6 @@ def test_the_schema_of_a_parsers_prompt_becomes_the_form() -> None:
     text = PydanticOutputParser(output_cls=Thing).format("Write a thing.")
     found = meant([{"role": "user", "content": text}])
     assert found.schema == json.loads(json.dumps(Thing.model_json_schema()))
-    assert found.messages == [{"role": "user", "content": "Write a thing."}]
+    assert found.bare == [{"role": "user", "content": "Write a thing."}]
     plain = [{"role": "user", "content": "Here's a JSON schema to follow: none"}]
     assert meant(plain).messages == plain
