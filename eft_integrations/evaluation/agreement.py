@@ -18,7 +18,7 @@ from eft_integrations.evaluation.questions import FACT, Question
 from eft_integrations.evaluation.record import Answer, Folder
 from eft_integrations.evaluation.statistics import Share, ratio
 from eft_integrations.evaluation.voices import Voice
-from eft_integrations.tiny.facts import places
+from eft_integrations.tiny import facts
 
 CHUNK = 64  # answers between two savings
 Prompts = Mapping[str, dict[str, list[int]]]
@@ -94,22 +94,22 @@ def agreement(
     kinds = dict.fromkeys(question.kind for question, _ in pairs)
     shares = {kind: _share([one for q, one in pairs if q.kind == kind]) for kind in kinds}
     everything = [one for _, one in pairs]
-    facts = [one for question, one in pairs if question.kind == FACT]
+    stating = [one for question, one in pairs if question.kind == FACT]
     return Agreement(
         drafter=drafter,
         voice=voice,
         kinds={kind: share for kind, share in shares.items() if share},
         all=_share(everything),
         facts=ratio(
-            [sum(a and f for a, f in zip(one.agrees, one.is_fact, strict=True)) for one in facts],
-            [sum(one.is_fact) for one in facts],
+            [sum(a and f for a, f in zip(one.agrees, one.is_fact, strict=True)) for one in stating],
+            [sum(one.is_fact) for one in stating],
         ),
     )
 
 
 def on_facts(spans: Sequence[tuple[int, int]], text: str, answers: Sequence[str]) -> list[bool]:
     """Which tokens, given as spans of characters, overlap one of the answers in the text."""
-    places = [place for answer in answers for place in places(text, answer)]
+    places = [place for answer in answers for place in facts.places(text, answer)]
     return [any(start < last and first < end for first, last in places) for start, end in spans]
 
 

@@ -16,6 +16,7 @@ SEED = 0
 # A gap below two points is noise to divide by, however many items were asked.
 MIN_GAP = 0.02
 MAX_WITHOUT = 0.005  # share of resamples without a gap
+ENOUGH_ALIKE = 30
 
 _Z = 1.959964  # the normal quantile of a two-sided 95 % interval
 _BLOCK = 2_000_000  # numbers drawn at once: 16 MB
@@ -78,7 +79,7 @@ def gap_recovered(
 
     The interval is a paired bootstrap over items. Where more than one in two hundred resamples
     have no gap, or the gap is below ``MIN_GAP`` of the scale from 0 to 1, there is nothing to
-    recover; where all items came out alike, resampling them shows no interval.
+    recover; where fewer than ``ENOUGH_ALIKE`` items came out alike, resampling them shows none.
     """
     num = len(up)
     if not num:
@@ -88,7 +89,7 @@ def gap_recovered(
     gaps = means[:, 2] - means[:, 1]
     gap = float(table[:, 2].mean() - table[:, 1].mean())
     reason = _reason(gap, gaps)
-    if reason is None and len(np.unique(table, axis=0)) == 1:
+    if reason is None and num < ENOUGH_ALIKE and len(np.unique(table, axis=0)) == 1:
         reason = f"no interval: {num} items came out alike; ask more"
     if reason:
         return Recovered(num=num, reason=reason)

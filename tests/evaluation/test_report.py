@@ -69,7 +69,7 @@ def test_the_page_tells_gaps_shares_frontier_agreement_slices_and_the_run() -> N
     assert "| alpha 1 | 0.67 [0.5" in text  # (0.6 − 0.2) / (0.8 − 0.2)
     assert "20.0 [13.3, 28.9]" in text  # Wilson, 20 of 100
     assert "the trade is monotone" in text
-    assert "| tokens of the fact | 0.0 [0.0, 0.0] |" in text
+    assert "| tokens of the fact, of `fact` | 0.0 [0.0, 0.0] |" in text
     assert "| apart (n = 100) |" in text
     assert "| member base | org/large |" in text
     assert "| max_tokens | 48 |" in text
