@@ -216,7 +216,7 @@ PRETRAINING = {
                 num_averaged=3,
             ),
             Stage((Phase(2300, _LONG_ROWS, 4096, mixes.DRILLED),), peak=0.3),
-            Stage((Phase(1900, _LONG_ROWS, 4096, mixes.DRILLED),), peak=0.2, num_averaged=2),
+            Stage((Phase(1500, _LONG_ROWS, 4096, mixes.DRILLED),), peak=0.2, num_averaged=2),
         ),
     ),
 }
