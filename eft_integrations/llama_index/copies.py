@@ -11,13 +11,17 @@ from pydantic import BaseModel
 _LOCAL = ("callback_manager", "rate_limiter")
 
 
+def without_local(state: dict[Any, Any]) -> dict[Any, Any]:
+    """A pydantic object's state as it is pickled."""
+    kept = {k: v for k, v in state["__dict__"].items() if k not in _LOCAL}
+    return {**state, "__dict__": kept}
+
+
 class Portable(BaseModel):
     """Core's own pickling deletes from the living object what it cannot write."""
 
     def __getstate__(self) -> dict[Any, Any]:
-        state = BaseModel.__getstate__(self)
-        kept = {k: v for k, v in state["__dict__"].items() if k not in _LOCAL}
-        return {**state, "__dict__": kept}
+        return without_local(BaseModel.__getstate__(self))
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         fresh: dict[str, Any] = {"callback_manager": CallbackManager([])}

@@ -39,7 +39,7 @@ from eft_integrations.chat.options import OPTIONS, choice_of, overlaid
 from eft_integrations.errors import InvalidRequest, UnusableAnswer, refuse_unknown
 from eft_integrations.llama_index.asking import ask, ask_text, refuse_choices
 from eft_integrations.llama_index.cancelling import CancelScope, cancel_scope
-from eft_integrations.llama_index.copies import Portable
+from eft_integrations.llama_index.copies import Portable, without_local
 from eft_integrations.llama_index.holding import akept, kept
 from eft_integrations.llama_index.overriding import overrides_of, overriding
 from eft_integrations.llama_index.responses import completion
@@ -366,6 +366,9 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
         data: dict[str, Any] = handler(self._in_force())
         told = self.plain_settings()
         return {**data, **{k: v for k, v in told.items() if k in data}, "class_name": "EFTLLM"}
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return without_local(ServedFields.__getstate__(self))  # which leaves keys and engines out
 
 
 def _start(output_cls: Any, prompt: Any, arguments: Any) -> LLMStructuredPredictStartEvent:

@@ -233,7 +233,7 @@ def test_a_validator_may_count_on_the_whole_object(writer: EFTLLM, way: str) -> 
     assert list(LAZY[way](writer.with_options(max_tokens=120), Strict))
 
 
-@pytest.mark.parametrize("way", ["stream_structured_predict"])
+@pytest.mark.parametrize("way", LAZY)
 def test_a_stream_of_objects_that_is_cancelled_at_once_says_so(writer: EFTLLM, way: str) -> None:
     with writer.cancel_scope() as scope:
         scope.cancel()
