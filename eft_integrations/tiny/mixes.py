@@ -208,21 +208,6 @@ APPLIED = FULL | {
     "gleaning": 6.0,
     "condensing": 5.0,
 }
-# The same asked again and again of one text, list or agent: a verdict is one token in hundreds.
-DRILLED = APPLIED | {
-    "judging_drill": 14.0,
-    "judging": 5.0,
-    "choosing_drill": 18.0,
-    "choosing": 6.0,
-    "dividing_drill": 8.0,
-    "dividing": 6.0,
-    "reasoning_drill": 9.0,
-    "reasoning": 4.0,
-    "condensing": 10.0,
-    "refining": 9.0,
-    "gleaning": 5.0,
-    "taken_over": 12.0,
-}
 DENSE_OF_SMALL = DENSE | {
     "statements": 0.3,
     "profile": 0.3,

@@ -142,8 +142,6 @@ class Tuning:
 _USUAL_ROWS = (512, 512, 512, 1024)
 _MIDDLING_ROWS = (512, 512, 1024)
 _EVERY_LEN = (*_MIDDLING_ROWS * 4, CONTEXT_LEN)
-# Documents read themselves alone, so that long rows cost no more than short ones.
-_LONG_ROWS = (*(1024,) * 12, CONTEXT_LEN)
 _LISTS = Phase(400, (128,), 4096, {"copies": 60.0})
 # Small tables and questions about them, then short texts and questions about those, then all.
 _TABLES = Phase(300, (256,), 4096, {"recall": 60.0})
@@ -215,8 +213,6 @@ PRETRAINING = {
                 peak=0.2,
                 num_averaged=3,
             ),
-            Stage((Phase(2300, _LONG_ROWS, 4096, mixes.DRILLED),), peak=0.3),
-            Stage((Phase(1500, _LONG_ROWS, 4096, mixes.DRILLED),), peak=0.2, num_averaged=2),
         ),
     ),
 }
