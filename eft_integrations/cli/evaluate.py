@@ -110,7 +110,9 @@ def _lambdas(
     wanted: Sequence[float] | None, questions: Sequence[Question]
 ) -> Sequence[float] | None:
     """None for the usual ones; none at all where no question could show what they do."""
-    if any(question.kind == "harmful" for question in questions):
+    from eft_integrations.evaluation.questions import HARMFUL
+
+    if any(question.kind == HARMFUL for question in questions):
         return wanted
     if wanted:
         raise InvalidRequest(

@@ -105,6 +105,13 @@ def test_bad_input_is_one_line_and_2(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_lambda_without_harmful_questions_is_refused(eft: Eft, asked: list[str]) -> None:
+    Path(asked[0]).write_text("\n".join(map(json.dumps, FACTS[:2])), encoding="utf-8")
+    result = eft("evaluate", *asked, "--lambda", "0.5")
+    assert result.exit_code == 2
+    assert "questions of the kind 'harmful', and there are none" in result.stderr
+
+
 def test_a_bad_question_is_told_with_its_line(eft: Eft, asked: list[str]) -> None:
     Path(asked[0]).write_text('{"question": "x", "answer": "y"}\n{"kindd": 1}\n')
     result = eft("evaluate", *asked)

@@ -14,7 +14,9 @@ def test_alpha_is_a_number_or_one_for_each_name(words: tuple[str, ...], expected
     assert values.alphas(words) == expected
 
 
-@pytest.mark.parametrize("words", [("x",), ("a=",), ("0.5", "1"), ("a=1", "2"), ("",)])
+@pytest.mark.parametrize(
+    "words", [("x",), ("a=",), ("0.5", "1"), ("a=1", "2"), ("",), ("a=1", "a=2")]
+)
 def test_other_alphas_are_refused(words: tuple[str, ...]) -> None:
     with pytest.raises(InvalidRequest, match="alpha"):
         values.alphas(words)
