@@ -154,7 +154,7 @@ def fingerprint(member: object) -> str:
         size = file.stat().st_size
         with file.open("rb") as content:
             digest.update(f"{file.name} {size} ".encode())
-            for start in {0, max(0, (size - _PIECE) // 2), max(0, size - _PIECE)}:
+            for start in sorted({0, max(0, (size - _PIECE) // 2), max(0, size - _PIECE)}):
                 content.seek(start)
                 digest.update(content.read(_PIECE))
     return digest.hexdigest()[:8]

@@ -100,4 +100,5 @@ def _request(
     tells_form = asks.schema is not None and not (given.get("tools") or schema or is_constrained)
     form = asks.schema if tells_form else schema
     tools = bounded(tool_schemas(given.get("tools") or []), asks.messages)
-    return request_of(given, asks.bare if tells_form else asks.messages, tools, form)
+    is_told_anew = asks.schema is not None and form is not None
+    return request_of(given, asks.bare if is_told_anew else asks.messages, tools, form)
