@@ -1,6 +1,7 @@
 """A run: every voice answers every question as the engine would, once, whatever interrupts it."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -180,28 +181,21 @@ def test_a_question_that_does_not_fit_is_named_before_the_first_answer(make_run:
     assert not lines(run)
 
 
-def test_members_without_a_template_are_asked_in_plain_lines(
-    make_run: MakeRun, trio: Path, tmp_path: Path
-) -> None:
-    import shutil
-
-    bare = tmp_path / "bare"
-    shutil.copytree(trio, bare)
-    for file in bare.glob("*/chat_template.jinja"):
+@pytest.fixture
+def bare(trio: Path, tmp_path: Path) -> Path:
+    """The trio without templates."""
+    shutil.copytree(trio, tmp_path / "bare")
+    for file in (tmp_path / "bare").glob("*/chat_template.jinja"):
         file.unlink()
+    return tmp_path / "bare"
+
+
+def test_members_without_a_template_are_asked_in_plain_lines(make_run: MakeRun, bare: Path) -> None:
     run = make_run(open_trio=lambda: open_trio(bare))
     assert evaluate(run).num_by_voice["alpha 1"] == len(QUESTIONS)
 
 
-def test_tools_are_not_asked_of_members_without_a_template(
-    make_run: MakeRun, trio: Path, tmp_path: Path
-) -> None:
-    import shutil
-
-    bare = tmp_path / "bare"
-    shutil.copytree(trio, bare)
-    for file in bare.glob("*/chat_template.jinja"):
-        file.unlink()
+def test_tools_are_not_asked_of_members_without_a_template(make_run: MakeRun, bare: Path) -> None:
     tool = {"type": "function", "function": {"name": "now", "parameters": {}}}
     armed = question("x", tools=[tool])
     with pytest.raises(InvalidRequest, match="question 'x' has tools, which tuned cannot be told"):
@@ -227,8 +221,6 @@ def test_a_fingerprint_changes_with_the_weights(trio: Path) -> None:
 def test_a_fingerprint_changes_with_what_reads_the_text(
     trio: Path, tmp_path: Path, name: str
 ) -> None:
-    import shutil
-
     member = tmp_path / "member"
     shutil.copytree(trio / "base", member)
     before = fingerprint(member)
