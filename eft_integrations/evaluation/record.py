@@ -109,9 +109,8 @@ class Folder:
         append_lines(self.answers_path, [asdict(answer) for answer in answers])
 
     def _refuse_other(self, found: Mapping[str, object], wanted: Mapping[str, object]) -> None:
-        free = {"versions"}
         voices = {line.get("voice") for line in read_lines(self.answers_path)}
-        for key in wanted.keys() - free:
+        for key in (one for one in wanted if one != "versions"):
             there, here = found.get(key), wanted[key]
             if CEILING not in voices and isinstance(there, dict) and isinstance(here, dict):
                 there, here = (_without(CEILING, some) for some in (there, here))

@@ -10,11 +10,14 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ToolCallBlock
 from llama_index.core.program import FunctionCallingProgram
 from llama_index.core.tools import FunctionTool
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from eft_integrations import Engine, InvalidRequest, UnknownOption, UnusableAnswer
+from eft_integrations.chat.events import Named
 from eft_integrations.llama_index import EFTLLM
 from eft_integrations.llama_index.messages import chat_messages
+from eft_integrations.llama_index.responses import _logprob
+from eft_integrations.llama_index.tools import tool_schemas
 
 T = TypeVar("T")
 ASK = "Hello"
@@ -236,3 +239,19 @@ def test_what_is_no_text_is_refused() -> None:
 def test_an_unknown_tool_is_refused_with_a_suggestion(caller: EFTLLM) -> None:
     with pytest.raises(UnknownOption, match="did you mean 'wash'"):
         caller.chat_with_tools(TOOLS, ASK, tool_choice="wahs")
+
+
+def test_arguments_that_are_no_object_are_refused_by_name() -> None:
+    def add(numbers: list[int]) -> int:
+        """Add numbers."""
+        return sum(numbers)
+
+    tool = FunctionTool.from_defaults(add, fn_schema=RootModel[list[int]])
+    with pytest.raises(InvalidRequest, match="arguments of tool 'add' must be an object"):
+        tool_schemas([tool])
+
+
+def test_a_part_of_a_character_has_no_bytes_of_its_own() -> None:
+    """Joined, they would spell a character that nobody wrote."""
+    told = [_logprob(Named(text=text, logprob=-1.0)) for text in ("\ufffd", "é")]
+    assert [one.bytes for one in told] == [[], [195, 169]]
