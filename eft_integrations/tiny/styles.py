@@ -13,6 +13,7 @@ from functools import cache, partial
 from random import Random
 
 from eft_integrations.tiny import (
+    agents,
     applications,
     calling,
     mischief,
@@ -330,7 +331,7 @@ def refining(rng: Random) -> str:
 @style(0.02)
 def reasoning(rng: Random) -> str:
     """An agent that writes its steps in lines."""
-    return spoken([workflows.reasoned(rng)], rng)
+    return spoken([agents.reasoned(rng)], rng)
 
 
 @style(0.01)
@@ -354,7 +355,7 @@ def dividing_drill(rng: Random) -> str:
 @style(0.01)
 def reasoning_drill(rng: Random) -> str:
     """An agent that writes its steps in lines, and its next requests."""
-    return spoken(workflows.reasonings(rng, rng.randint(2, 4)), rng)
+    return spoken(agents.reasonings(rng, rng.randint(2, 4)), rng)
 
 
 @style(0.005)

@@ -7,6 +7,7 @@ from functools import cache
 from random import Random
 
 from eft_integrations.tiny import (
+    agents,
     applications,
     calling,
     mischief,
@@ -67,7 +68,7 @@ _DRAWS: dict[Draw, float] = {
     judged: 0.015,
     workflows.divided: 0.01,
     workflows.refined: 0.012,
-    workflows.reasoned: 0.015,
+    agents.reasoned: 0.015,
     workflows.summarised: 0.003,
     workflows.titled: 0.003,
     workflows.keywords: 0.003,

@@ -1,15 +1,13 @@
-"""What applications have a model do step by step: divide, refine, reason, glean."""
+"""What applications have a model do with texts and questions: divide, refine, glean."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from random import Random
-from typing import Any
 
-from eft_integrations.tiny import calling, names, tasks
-from eft_integrations.tiny.applications import does
-from eft_integrations.tiny.chatml import Call, Turn
+from eft_integrations.tiny import names, tasks
+from eft_integrations.tiny.chatml import Turn
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.framing import (
     ASKED,
@@ -23,8 +21,6 @@ from eft_integrations.tiny.framing import (
 )
 from eft_integrations.tiny.judging import content_words, foreign, sentences, swapped
 from eft_integrations.tiny.reading import UNKNOWN, UNKNOWN_OTHERS, drawn, laid_out, someone
-from eft_integrations.tiny.talk import plain
-from eft_integrations.tiny.toolbox import Offer
 from eft_integrations.tiny.wording import lowered
 
 # A source with what it is for, and the questions that it answers.
@@ -179,183 +175,6 @@ def refined(rng: Random) -> Exercise:
         rng.shuffle(parts)
     turns = framed(rng, tasks.REFINED, parts)
     return fixed("refining", turns, old if form == "useless" else value, form)
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """The labels of the lines that an agent writes; with ``is_joined`` the call is one line."""
-
-    thought: str
-    action: str
-    given: str
-    seen: str
-    end: str
-    is_joined: bool
-
-    def step(self, function: Mapping[str, Any], call: Call) -> str:
-        """The lines that run a function."""
-        lines = [f"{self.thought}: I need to {does(function)}."]
-        if self.is_joined:
-            body = as_json({"name": call.name, "input": dict(call.arguments)})
-            return "\n".join([*lines, f"{self.action}: {body}"])
-        lines += [f"{self.action}: {call.name}", f"{self.given}: {as_json(dict(call.arguments))}"]
-        return "\n".join(lines)
-
-    def told(self, listed_names: str, rng: Random) -> str:
-        """The layout as a prompt prescribes it."""
-        why, what, which, result, say = rng.choice(_PLACEHOLDERS)
-        call = [f"{self.action}: {which.format(n=listed_names)}", f"{self.given}: {what}"]
-        if self.is_joined:
-            call = [
-                f'{self.action}: {{"name": "{which.format(n=listed_names)}", "input": {{...}}}}'
-            ]
-        once = [f"{self.thought}: {why}", *call, f"{self.seen}: {result}"]
-        last = [f"{self.thought}: {why}", f"{self.end}: {say}"]
-        head, middle = rng.choice(_LAYOUT_HEADS)
-        return "\n".join([head, *once, middle, *last])
-
-
-_PLACEHOLDERS = (
-    ("<why>", "<JSON object>", "<one of {n}>", "<comes from outside>", "<for the user>"),
-    ("what to do next", "its input as JSON", "one of {n}", "what it gave back", "the outcome"),
-    ("...", "{...}", "{n}", "...", "..."),
-    ("(consider)", "(JSON)", "(a name: {n})", "(wait for it)", "(tell the user)"),
-    ("your idea", "an object with its values", "the name", "you get this", "what the user reads"),
-    ("[idea]", "[values in JSON]", "[{n}]", "[filled in for you]", "[last word]"),
-)
-_LAYOUT_HEADS = (
-    ("Write each step so:", "When you are done:"),
-    ("Use these lines:", "(again, as often as needed)\nAnd in the end:"),
-    ("The layout of a step:", "The layout of the end:"),
-    ("To run a function:", "To finish:"),
-    ("Lines to write:", "Once you know enough:"),
-    ("A step looks like this.", "The last one looks like this."),
-)
-
-
-def _layout(rng: Random) -> _Layout:
-    action, given = rng.choice(
-        (
-            ("Action", "Action Input"),
-            ("Action", "Action Input"),
-            ("Tool", "Arguments"),
-            ("Use", "Input"),
-            ("Tool", "Input"),
-            ("Function", "Parameters"),
-            ("Act", "With"),
-            ("Run", "Values"),
-        )
-    )
-    labels = (
-        rng.choice(("Thought", "Thought", "Reasoning", "Plan", "Idea", "Thinking")),
-        action,
-        given,
-        rng.choice(("Observation", "Observation", "Result", "Output", "Returned", "Seen")),
-        rng.choice(("Answer", "Answer", "Final Answer", "Reply", "Conclusion", "Done")),
-    )
-    write = rng.choice((str, str, str, str.upper, str.lower))
-    thought, act, inputs, seen, end = map(write, labels)
-    return _Layout(thought, act, inputs, seen, end, rng.random() < 0.15)
-
-
-def _in_prose(function: Mapping[str, Any], form: int) -> str:
-    """A function as a line of a prompt tells it."""
-    name, told = function["name"], function["description"]
-    takes = function["parameters"]["properties"]
-    typed = ", ".join(f"{key}: {one['type']}" for key, one in takes.items())
-    keys = ", ".join(takes) or "nothing"
-    return (
-        f"{name}({typed}) - {told}",
-        f"{name}: {told} Takes {keys}.",
-        f"{name}: {told} Input: {as_json({key: one['type'] for key, one in takes.items()})}",
-        f"Name: {name}\nPurpose: {told}\nInput: {as_json(takes)}",
-        f"{told} The function is called {name} and takes {keys}.",
-        f"`{name}` [{keys}] {told}",
-    )[form]
-
-
-def _continued(
-    turns: tuple[Turn, ...], layout: _Layout, step: str, given: str, rng: Random
-) -> tuple[Turn, ...]:
-    """A step was made and something came back: as turns, or behind the prompt as one text."""
-    seen = f"{layout.seen}: {given}"
-    if rng.random() < 0.5:
-        return (*turns, Turn("assistant", step), Turn("user", seen))
-    *before, last = turns
-    mark = rng.choice(("\n\n", "\n\nSteps so far:\n", "\n\nProgress:\n", "\n\nYour work:\n"))
-    return (*before, Turn("user", f"{last.content}{mark}{step}\n{seen}"))
-
-
-def _begun(turns: tuple[Turn, ...], layout: _Layout, rng: Random) -> tuple[Turn, ...]:
-    """A fifth of the time the prompt ends with the label of the line that comes next."""
-    if rng.random() < 0.8:
-        return turns
-    return (*turns[:-1], Turn("user", f"{turns[-1].content}\n{layout.thought}:"))
-
-
-@dataclass(frozen=True)
-class _Agent:
-    """Functions, and the layout in which they are told and used."""
-
-    offers: list[Offer]
-    layout: _Layout
-
-    @property
-    def functions(self) -> list[Mapping[str, Any]]:
-        return [one.schema["function"] for one in self.offers]
-
-    def prompt(self, rng: Random, text: str) -> tuple[Turn, ...]:
-        form, told = rng.randrange(6), ", ".join(one["name"] for one in self.functions)
-        lines = listed([_in_prose(one, form) for one in self.functions], rng)
-        labels = ("Functions", "Tools", "What you can use", "Available", "Skills", "Abilities")
-        wants = ("Request", "Question", "Task", "User", "The user wants", "Goal", "Begin")
-        sections = ((labels, lines), (wants, text))
-        return framed(rng, tasks.REASONED, sections, self.layout.told(told, rng))
-
-    def step(self, turns: tuple[Turn, ...], offer: Offer, call: Call) -> Exercise:
-        """The exercise of running a function."""
-        used = {"name": call.name, "arguments": dict(call.arguments)}
-        tools = [one["name"] for one in self.functions]
-        step = self.layout.step(offer.schema["function"], call)
-        labels = asdict(self.layout)
-        return fixed("reasoning", turns, step, "step", tools=tools, call=used, labels=labels)
-
-    def end(self, turns: tuple[Turn, ...], body: str) -> Exercise:
-        """The exercise of telling the outcome."""
-        told = f"{self.layout.thought}: The rest is known now.\n{self.layout.end}: {plain(body)}"
-        return fixed("reasoning", turns, told, "end", body=body, labels=asdict(self.layout))
-
-
-def _agent(rng: Random) -> _Agent:
-    draw = rng.choice((calling.varied_offers, calling.errand_offers))
-    return _Agent(draw(rng, rng.choice((1, 2, 2, 3, 4))), _layout(rng))
-
-
-def reasoned(rng: Random) -> Exercise:
-    """An agent in text: functions, a layout of lines and a request -> the lines that come next."""
-    agent = _agent(rng)
-    offer = rng.choice(agent.offers)
-    text, call = offer.ask(rng)
-    turns = agent.prompt(rng, text)
-    if rng.random() < 0.5:
-        return agent.step(_begun(turns, agent.layout, rng), offer, call)
-    given, body = calling.varied_outcome(rng)
-    step = agent.layout.step(offer.schema["function"], call)
-    turns = _begun(_continued(turns, agent.layout, step, given, rng), agent.layout, rng)
-    return agent.end(turns, body)
-
-
-def reasonings(rng: Random, num: int) -> Iterator[Exercise]:
-    """`num` requests to one agent, each with its step and, mostly, what came of it."""
-    agent = _agent(rng)
-    for number in range(num):
-        offer = rng.choice(agent.offers)
-        text, call = offer.ask(rng)
-        turns = agent.prompt(rng, text) if number == 0 else (Turn("user", text),)
-        yield agent.step(turns, offer, call)
-        if rng.random() < 0.7:
-            given, body = calling.varied_outcome(rng)
-            yield agent.end((Turn("user", f"{agent.layout.seen}: {given}"),), body)
 
 
 def _gleaned(rng: Random, wording: Wording, task: str = "") -> tuple[tuple[Turn, ...], str]:

@@ -14,6 +14,7 @@ pytest.importorskip("pycountry")
 pytest.importorskip("countryinfo")
 
 from eft_integrations.tiny import calling, tasks
+from eft_integrations.tiny.agents import reasoned, reasonings
 from eft_integrations.tiny.applications import choices, chosen, condensed
 from eft_integrations.tiny.chatml import render
 from eft_integrations.tiny.exercise import Exercise
@@ -26,8 +27,6 @@ from eft_integrations.tiny.workflows import (
     divided,
     divisions,
     keywords,
-    reasoned,
-    reasonings,
     refined,
     summarised,
     titled,
