@@ -34,6 +34,8 @@ class ChatRequest:
     the answer is calls or that JSON. ``dialect``: how calls are written; by default as the
     tokenizer's own response template reads them, or the chat template's signs tell.
     ``reasoning``: whether ``<think>`` is told apart; None: where the template knows it.
+    ``react``: without tools, those that the messages tell an agent in text, by name with the schema
+    of their inputs: the answer is a step of ReAct. A server is not told of it.
     """
 
     messages: Sequence[Message]
@@ -44,6 +46,7 @@ class ChatRequest:
     templates: Mapping[str, str] | None = None
     dialect: str | None = None
     reasoning: bool | None = None
+    react: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         checks.flag("parallel_tool_calls", self.parallel_tool_calls)
@@ -282,6 +285,7 @@ def _form(
         may_repeat=request.parallel_tool_calls and request.tool_choice in ("auto", "any"),
         forbids_calls=bool(tools) and request.tool_choice == "none",
         response=request.response_format,
+        react=request.react or {},
         is_thinking=is_thinking,
         marks=marks,
     )

@@ -24,7 +24,8 @@ class Form:
 
     ``calls``: tools by name with the schema of their arguments, those that may be called.
     ``must_call``: no text instead. ``may_repeat``: several calls. ``forbids_calls``: text without
-    the opening mark. ``response``: JSON of this schema in place of text. ``is_thinking``: the
+    the opening mark. ``response``: JSON of this schema in place of text. ``react``: the lines of
+    ReAct in place of all that, with tools by name as in ``calls``. ``is_thinking``: the
     prompt has opened a ``<think>`` that comes first. ``marks``: the token ids of those pieces of
     the dialect that are control tokens.
     """
@@ -35,6 +36,7 @@ class Form:
     may_repeat: bool = True
     forbids_calls: bool = False
     response: Mapping[str, Any] | None = None
+    react: Mapping[str, Any] = field(default_factory=dict)
     is_thinking: bool = False
     marks: Mapping[str, int] = field(default_factory=dict)
 
@@ -57,6 +59,8 @@ def lark(form: Form) -> str | None:
 
 def _body(form: Form) -> list[str] | None:
     """The alternatives of an answer, and then the rules that they name."""
+    if form.react:
+        return _react(form.react)
     if form.response is not None:
         answer = f"answer: %json {json.dumps(for_output(form.response))}"
         if not form.calls:
@@ -68,6 +72,20 @@ def _body(form: Form) -> list[str] | None:
     if form.calls:
         return [*_text_or_calls(form), *_calls(form)]
     return ["TEXT", _text(form)] if form.forbids_calls else None
+
+
+def _react(tools: Mapping[str, Any]) -> list[str]:
+    """A thought of one line, and one action with its input or an answer (arXiv 2210.03629).
+
+    In thoughts of several lines a small model finds no end.
+    """
+    rules = ["LINE: /[^\\n]+/", "TOLD: /(?s:.+)/"]
+    for number, (name, schema) in enumerate(tools.items()):
+        begin = _quoted(f"Action: {name}\nAction Input: ")
+        rules.append(f"action_{number}: {begin} input_{number}")
+        rules.append(f"input_{number}: %json {json.dumps(for_arguments(schema))}")
+    actions = " | ".join(f"action_{number}" for number in range(len(tools)))
+    return [f'"Thought: " LINE "\\n" ({actions} | "Answer: " TOLD)', *rules]
 
 
 def _text_or_calls(form: Form) -> list[str]:

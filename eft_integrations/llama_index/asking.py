@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole
@@ -101,4 +101,6 @@ def _request(
     form = asks.schema if tells_form else schema
     tools = bounded(tool_schemas(given.get("tools") or []), asks.messages)
     is_told_anew = asks.schema is not None and form is not None
-    return request_of(given, asks.bare if is_told_anew else asks.messages, tools, form)
+    request = request_of(given, asks.bare if is_told_anew else asks.messages, tools, form)
+    is_free = not (tools or form or is_constrained)
+    return replace(request, react=asks.actions if is_free else None)

@@ -13,7 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llama_index.core.agent.react.prompts import REACT_CHAT_SYSTEM_HEADER
+from llama_index.core.agent.react.prompts import (
+    CONTEXT_REACT_CHAT_SYSTEM_HEADER,
+    REACT_CHAT_SYSTEM_HEADER,
+)
 from llama_index.core.agent.workflow.prompts import DEFAULT_HANDOFF_PROMPT
 from llama_index.core.base.base_selector import MultiSelection, SingleSelection
 from llama_index.core.output_parsers.pydantic import PYDANTIC_FORMAT_TMPL
@@ -26,6 +29,13 @@ Turn = Mapping[str, Any]
 
 # All of the header behind its last placeholder: the form in which observations come.
 _REACT = REACT_CHAT_SYSTEM_HEADER.rpartition("}")[2].strip()
+_BEFORE_ACTIONS = REACT_CHAT_SYSTEM_HEADER.partition("{tool_desc}")[0]
+# The line behind the tools: a context that follows them may hold whatever a user wrote.
+_BEHIND_ACTIONS = [
+    header.partition("{tool_desc}")[2].strip().partition("\n")[0]
+    for header in (CONTEXT_REACT_CHAT_SYSTEM_HEADER, REACT_CHAT_SYSTEM_HEADER)
+]
+_ACTION = re.compile(r"^> Tool Name: (.+)\nTool Description: (?s:.*?)\nTool Args: (\{.*\})$", re.M)
 _OBSERVATION = "Observation:"
 _BEFORE_SCHEMA, _, _BEHIND_SCHEMA = PYDANTIC_FORMAT_TMPL.strip().partition("{schema}")
 _SELECTION = FORMAT_STR.strip()
@@ -42,30 +52,34 @@ Told = tuple[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Meant:
-    """Messages, the stop strings of a ReAct prompt, and the schema that a prompt told.
+    """Messages, what a ReAct prompt stops at and lets call, and the schema that a prompt told.
 
     ``bare`` are the messages without that schema, for whoever tells it anew.
     """
 
     messages: Sequence[Turn]
     stop: tuple[str, ...] = ()
+    actions: Mapping[str, Any] | None = None
     schema: Mapping[str, Any] | None = None
     bare: Sequence[Turn] = ()
 
 
 def meant(messages: Sequence[Turn]) -> Meant:
-    """ReAct: the model must not invent observations. Parsers of JSON: what they read is the form.
+    """ReAct: what its parser reads, and no invented observations. Parsers of JSON: what they read.
 
     A schema leaves its message, where its braces are doubled; the chat room tells it anew.
     """
-    stop = (_OBSERVATION,) if any(map(_is_react, messages)) else ()
+    for message in messages:
+        if message["role"] == "system" and _REACT in message["content"]:
+            actions = _actions(message["content"])
+            return Meant(messages=messages, stop=(_OBSERVATION,), actions=actions)
     for position, message in enumerate(messages):
         told = (read(message["content"]) for read in (_of_class, _of_selection, _of_questions))
         for text, schema in filter(None, told):
             turns = [*messages]
             turns[position] = {**message, "content": text}
-            return Meant(messages=messages, stop=stop, schema=schema, bare=turns)
-    return Meant(messages=messages, stop=stop)
+            return Meant(messages=messages, schema=schema, bare=turns)
+    return Meant(messages=messages)
 
 
 def bounded(tools: Sequence[Any], messages: Sequence[Turn]) -> list[Any]:
@@ -112,8 +126,13 @@ def _bounded(tool: Mapping[str, Any], last: int, asking: str) -> Mapping[str, An
     return told
 
 
-def _is_react(message: Turn) -> bool:
-    return message["role"] == "system" and _REACT in message["content"]
+def _actions(header: str) -> Mapping[str, Any] | None:
+    """The tools that a header of ReAct lists, with the schemas of their inputs."""
+    listed = header.partition(_BEFORE_ACTIONS)[2]
+    for line in _BEHIND_ACTIONS:
+        listed = listed.partition(f"\n{line}\n")[0]
+    told = {name: _schema(schema) for name, schema in _ACTION.findall(listed)}
+    return told if told and None not in told.values() else None
 
 
 def _of_class(text: str) -> Told | None:

@@ -106,6 +106,28 @@ def test_a_thought_that_the_prompt_opened_comes_first(grammars: Grammars, tokeni
     assert not accepts(grammars, tokenizer, form, '{"x": 1}')
 
 
+@pytest.mark.parametrize(
+    ("text", "can"),
+    [
+        ('Thought: I do.\nAction: add\nAction Input: {"a": 3}', True),
+        ("Thought: I do it now.\nAction: now\nAction Input: {}", True),
+        ("Thought: I know.\nAnswer: 4\nand 5", True),
+        ("Hello.", False),
+        ("Thought: I know.", False),
+        ("Thought: One thing,\nthen more.\nAnswer: 4", False),
+        ("Thought: I do.\nAction: subtract\nAction Input: {}", False),
+        ('Thought: I do.\nAction: add\nAction Input: {"a": "x"}', False),
+        ('Thought: I do.\nAction: add\nAction Input: {"a": 3}\nObservation: 4', False),
+    ],
+)
+@pytest.mark.parametrize("is_thinking", [True, False])
+def test_a_step_of_react_is_an_action_or_an_answer(
+    grammars: Grammars, tokenizer: Any, text: str, can: bool, is_thinking: bool
+) -> None:
+    form = Form(dialect=dialect_named("hermes"), react=TOOLS, is_thinking=is_thinking)
+    assert accepts(grammars, tokenizer, form, "Hm.</think>\n" * is_thinking + text) is can
+
+
 def test_an_object_is_closed_at_any_depth(grammars: Grammars, tokenizer: Any) -> None:
     inner = {"type": "object", "properties": {"b": {"type": "null"}}, "required": ["b"]}
     outer = {"type": "object", "properties": {"a": {"type": "array", "items": inner}}}
