@@ -85,7 +85,8 @@ def meant(messages: Sequence[Turn]) -> Meant:
 def bounded(tools: Sequence[Any], messages: Sequence[Turn]) -> list[Any]:
     """Tool schemas where pydantic selectors may only name choices that there are, from 1 on.
 
-    And agents of a workflow only agents to whom they may hand over.
+    And agents of a workflow only agents to whom they may hand over. Selectors give their reason
+    before the choice, which then follows from it (arXiv 2201.11903).
     """
     asking = " ".join(str(message["content"]) for message in messages)
     last = _number(_NUM_CHOICES, asking)
@@ -119,7 +120,7 @@ def _bounded(tool: Mapping[str, Any], last: int, asking: str) -> Mapping[str, An
     told = copy.deepcopy(tool)
     form = told["function"]["parameters"]
     single = form.get("$defs", {}).get(SingleSelection.__name__, form)
-    single["properties"]["index"] = _one_of(last)
+    single["properties"] = {"reason": single["properties"]["reason"], "index": _one_of(last)}
     if single is not form:
         most = min(_number(_MOST, asking) or last, last)
         form["properties"]["selections"] |= {"minItems": 1, "maxItems": most}
@@ -152,7 +153,7 @@ def _of_selection(text: str) -> Told | None:
         if found:
             last = _number(_NUM_CHOICES, before)
             number = _one_of(last) if last else {"type": "integer", "minimum": 1}
-            parts = {"choice": number, "reason": {"type": "string"}}
+            parts = {"reason": {"type": "string"}, "choice": number}
             choice = {"type": "object", "properties": parts, "required": list(parts)}
             most = 1 if _SINGLE in before else _number(_MOST, before)
             limit = {"maxItems": most} if most else {}

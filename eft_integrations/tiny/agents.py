@@ -1,4 +1,4 @@
-"""Agents that write their steps in lines of text, and the prompts that lay these lines down."""
+"""Agents that write their steps in lines of text, and agents that pass requests on."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
-from eft_integrations.tiny import calling, tasks
-from eft_integrations.tiny.applications import does
+from eft_integrations.tiny import calling, names, tasks
 from eft_integrations.tiny.chatml import Call, Turn
+from eft_integrations.tiny.definitions import definition
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.framing import as_json, fixed, framed, listed
-from eft_integrations.tiny.talk import plain
+from eft_integrations.tiny.talk import plain, system_turns
 from eft_integrations.tiny.toolbox import Offer
 
 
@@ -27,9 +27,9 @@ class _Layout:
     end: str
     is_joined: bool
 
-    def step(self, function: Mapping[str, Any], call: Call) -> str:
-        """The lines that run a function."""
-        lines = [f"{self.thought}: I need to {does(function)}."]
+    def step(self, call: Call) -> str:
+        """The lines that run a function: one thought for all, since descriptions are odd in it."""
+        lines = [f"{self.thought}: I need {call.name} for this."]
         if self.is_joined:
             body = as_json({"name": call.name, "input": dict(call.arguments)})
             return "\n".join([*lines, f"{self.action}: {body}"])
@@ -151,11 +151,11 @@ class _Agent:
         sections = ((labels, lines), (wants, text))
         return framed(rng, tasks.REASONED, sections, self.layout.told(told, rng))
 
-    def step(self, turns: tuple[Turn, ...], offer: Offer, call: Call) -> Exercise:
+    def step(self, turns: tuple[Turn, ...], call: Call) -> Exercise:
         """The exercise of running a function."""
         used = {"name": call.name, "arguments": dict(call.arguments)}
         tools = [one["name"] for one in self.functions]
-        step = self.layout.step(offer.schema["function"], call)
+        step = self.layout.step(call)
         labels = asdict(self.layout)
         return fixed("reasoning", turns, step, "step", tools=tools, call=used, labels=labels)
 
@@ -315,9 +315,9 @@ def reasoned(rng: Random) -> Exercise:
     text, call = offer.ask(rng)
     turns = agent.prompt(rng, text)
     if rng.random() < 0.5:
-        return agent.step(_begun(turns, agent.layout, rng), offer, call)
+        return agent.step(_begun(turns, agent.layout, rng), call)
     given, body = calling.varied_outcome(rng)
-    step = agent.layout.step(offer.schema["function"], call)
+    step = agent.layout.step(call)
     turns = _begun(_continued(turns, agent.layout, step, given, rng), agent.layout, rng)
     return agent.end(turns, body)
 
@@ -329,7 +329,49 @@ def reasonings(rng: Random, num: int) -> Iterator[Exercise]:
         offer = rng.choice(agent.offers)
         text, call = offer.ask(rng)
         turns = agent.prompt(rng, text) if number == 0 else (Turn("user", text),)
-        yield agent.step(turns, offer, call)
+        yield agent.step(turns, call)
         if rng.random() < 0.7:
             given, body = calling.varied_outcome(rng)
             yield agent.end((Turn("user", f"{agent.layout.seen}: {given}"),), body)
+
+
+_PASSING_ON = (
+    "Give the conversation to another agent.",
+    "Let somebody else go on, if you cannot serve the request.",
+    "Another agent takes over. Say who, and why.",
+    "Hand the request to a colleague who can do more.",
+)
+_TAKEN_OVER = (
+    "{n} takes over from here. Go on with the request.",
+    "The request is now with {n}. Please serve it.",
+    "Passed on to {n}: {r}. Carry on.",
+    "{n} is in charge of this conversation now, because {r}. Do what the user wants.",
+    "Done. You are {n} now; continue.",
+    "Control went to {n}, for {r}. Proceed with what was asked.",
+)
+
+
+def taken_over(rng: Random) -> Exercise:
+    """A request that another assistant passed on, with tools that only this one has: the call.
+
+    Mostly this one could pass it on too, and does not.
+    """
+    offers = rng.choice((calling.varied_offers, calling.errand_offers))(rng, rng.choice((1, 2, 3)))
+    text, call = rng.choice(offers).ask(rng)
+    name = rng.choice(("transfer", "pass_on", "delegate", "forward", "hand_over", "route_to"))
+    desk, reason = rng.choice(("desk", names.invented_word(rng))), names.phrase(rng)
+    keys = rng.choice((("to", "why"), ("target", "reason"), ("agent", "note"), ("name", "because")))
+    passed = Call(name, dict(zip(keys, (desk, reason), strict=True)))
+    told = rng.choice(_TAKEN_OVER).format(n=rng.choice((desk, f"Agent {desk}")), r=reason)
+    turns = (
+        *system_turns(rng, 0.15),
+        Turn("user", text),
+        Turn("assistant", "", (passed,)),
+        Turn("tool", told),
+    )
+    schemas = [offer.schema for offer in offers]
+    if rng.random() < 0.7:
+        bodies = {key: ("word", {"type": "string"}) for key in keys}
+        passing = definition(name, rng.choice(_PASSING_ON), bodies, list(keys), rng)
+        schemas.insert(rng.randrange(len(schemas) + 1), passing)
+    return calling.exercise(schemas, turns, [call], "taken over")

@@ -242,16 +242,22 @@ def _form(options: list[_Option], marks: list[str], rng: Random) -> _Form:
     key = rng.choice(("choice", "option", "index", "selected", "pick", "id", "entry", "number"))
     why = rng.choice(("reason", "reason", "why", "because", "explanation", "rationale"))
     empty = rng.choice((f"<{word}>", values[-1], f"the {word}"))
-    example = {key: empty, why: rng.choice(("<why>", "...", "one short sentence", "a reason"))}
+    example = {why: rng.choice(("<why>", "...", "one short sentence", "a reason")), key: empty}
 
     def write(options: list[_Option], marks: list[str], picks: list[int]) -> str:
         mark = [int(m) if m.isdigit() else m for m in marks]
-        full = [{key: mark[n], why: options[n].reason} for n in picks]
+        # The reason first: what is chosen then follows from it.
+        full = [{why: options[n].reason, key: mark[n]} for n in picks]
         return as_json(full if kind == "list" else full[0])
 
-    if kind == "list":
-        return _Form(kind, _shaped(as_json([example]), rng, is_list=True), write)
-    return _Form(kind, _shaped(as_json(example), rng), write)
+    shape: Any = example
+    if rng.random() < 0.4:
+        kinds = {why: {"type": "string"}, key: {"enum": values}}
+        shape = {"type": "object", "properties": kinds, "required": [why, key]}
+    is_list = kind == "list"
+    if is_list:
+        shape = {"type": "array", "items": shape} if shape is not example else [example]
+    return _Form(kind, _shaped(as_json(shape), rng, is_list=is_list), write)
 
 
 def _marks(num: int, *, is_lettered: bool) -> list[str]:

@@ -341,34 +341,6 @@ def session(rng: Random) -> Iterator[Exercise]:
         yield _telling([Turn("tool", given)], body, rng, tools)
 
 
-_TAKEN_OVER = (
-    "{n} takes over from here. Go on with the request.",
-    "The request is now with {n}. Please serve it.",
-    "Passed on to {n}: {r}. Carry on.",
-    "{n} is in charge of this conversation now, because {r}. Do what the user wants.",
-    "Done. You are {n} now; continue.",
-    "Control went to {n}, for {r}. Proceed with what was asked.",
-)
-
-
-def taken_over(rng: Random) -> Exercise:
-    """A request that another assistant passed on, with tools that only this one has: the call."""
-    offers = rng.choice((varied_offers, errand_offers))(rng, rng.choice((1, 1, 2, 3)))
-    text, call = rng.choice(offers).ask(rng)
-    name = rng.choice(("transfer", "pass_on", "delegate", "forward", "hand_over", "route_to"))
-    desk, reason = rng.choice(("desk", names.invented_word(rng))), names.phrase(rng)
-    keys = rng.choice((("to", "why"), ("target", "reason"), ("agent", "note"), ("name", "because")))
-    passed = Call(name, dict(zip(keys, (desk, reason), strict=True)))
-    told = rng.choice(_TAKEN_OVER).format(n=rng.choice((desk, f"Agent {desk}")), r=reason)
-    turns = (
-        *system_turns(rng, 0.15),
-        Turn("user", text),
-        Turn("assistant", "", (passed,)),
-        Turn("tool", told),
-    )
-    return exercise([offer.schema for offer in offers], turns, [call], "taken over")
-
-
 def drill(rng: Random) -> Iterator[Exercise]:
     """Some tools, and a call of each or of most: each exercise is one turn of the user."""
     num = rng.choice((1, 2, 2, 3, 4))

@@ -361,7 +361,7 @@ def reasoning_drill(rng: Random) -> str:
 @style(0.005)
 def taken_over(rng: Random) -> str:
     """A request that another assistant passed on."""
-    return spoken([calling.taken_over(rng)], rng)
+    return spoken([agents.taken_over(rng)], rng)
 
 
 @style(0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -140,6 +141,27 @@ def test_selectors_choose_among_what_there_is(
         selected = choose.select(choices, "Where?").selections
         assert len(selected) == 1 if is_single else 1 <= len(selected) <= 3
         assert all(one.index in range(3) for one in selected)
+
+
+@pytest.mark.parametrize("selector", [LLMSingleSelector, PydanticSingleSelector])
+def test_selectors_give_their_reason_before_the_choice(family: Engine, selector: Any) -> None:
+    heard: list[str] = []
+
+    class Heard(EFTLLM):
+        def chat(self, messages: Any, **kwargs: Any) -> Any:
+            response = super().chat(messages, **kwargs)
+            calls = response.message.additional_kwargs.get("tool_calls") or []
+            told = [call["function"]["arguments"] for call in calls]
+            heard.extend(told or [response.message.content or ""])
+            return response
+
+    llm = Heard(engine=family, max_tokens=64)
+    choices = [ToolMetadata(name=name, description=f"Facts about a {name}.") for name in "ab"]
+    selector.from_defaults(llm=llm).select(choices, "Where?")
+    (text,) = heard
+    told = json.loads(text)
+    (one,) = told if isinstance(told, list) else [told]
+    assert [*one] == ["reason", "choice" if selector is LLMSingleSelector else "index"]
 
 
 def test_a_question_is_divided_among_the_tools_that_there_are(family: Engine) -> None:

@@ -13,8 +13,8 @@ pytest.importorskip("mendeleev")
 pytest.importorskip("pycountry")
 pytest.importorskip("countryinfo")
 
-from eft_integrations.tiny import calling, tasks
-from eft_integrations.tiny.agents import reasoned, reasonings
+from eft_integrations.tiny import tasks
+from eft_integrations.tiny.agents import reasoned, reasonings, taken_over
 from eft_integrations.tiny.applications import choices, chosen, condensed
 from eft_integrations.tiny.chatml import render
 from eft_integrations.tiny.exercise import Exercise
@@ -109,7 +109,7 @@ def test_what_is_chosen_exists_and_has_the_form_of_the_prompt() -> None:
             entries = told if kind == "list" else [told]
             assert len(entries) in (1, 2)
             for entry, pick in zip(entries, picks, strict=True):
-                (key, value), (why, reason) = entry.items()
+                (why, reason), (key, value) = entry.items()
                 assert f'"{key}"' in prompt
                 assert f'"{why}"' in prompt
                 assert marks[str(value)] == pick
@@ -141,7 +141,7 @@ def section(prompt: str, *labels: str) -> str:
 def test_a_claim_that_stands_in_the_text_is_good() -> None:
     """Some of the good ones say it in other words; no bad one stands there."""
     checked = Counter[tuple[str, bool]]()
-    for one, prompt in drawn(judged, 5000):
+    for one, prompt in drawn(judged, 7000):
         claim = section(prompt, "Statement", "Claim")
         if "claim" in one.tags and claim and not claim.startswith('"'):
             checked[one.tags[1], claim in prompt.replace(claim, "", 1)] += 1
@@ -201,13 +201,15 @@ def test_examples_have_the_sections_of_the_task_and_other_contents() -> None:
 
 
 def test_who_takes_over_calls_what_the_user_asked_for() -> None:
+    could_pass_on = 0
     for number in range(100):
-        one = calling.taken_over(Random(number))
+        one = taken_over(Random(number))
         passed = one.turns[-2].calls[0].name
         assert one.turns[-1].role == "tool"
         offered = [tool["function"]["name"] for tool in one.tools]
-        assert passed not in offered
-        assert one.calls[0].name in offered
+        could_pass_on += passed in offered
+        assert one.calls[0].name in {*offered} - {passed}
+    assert 50 < could_pass_on < 90
 
 
 def test_the_parts_of_a_question_come_from_it_and_go_to_sources() -> None:
