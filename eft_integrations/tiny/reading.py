@@ -323,7 +323,7 @@ def quiz(rng: Random) -> str:
 
 def long_interview(rng: Random) -> Iterator[Exercise]:
     """Of a text that fills much of the context, or all of it."""
-    return interview(rng, rng.randint(15, 64), rng.randint(0, 15))
+    return interview(rng, rng.randint(15, 54), rng.randint(0, 15))
 
 
 def account(rng: Random) -> str:

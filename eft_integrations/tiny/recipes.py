@@ -42,9 +42,9 @@ class Phase:
 class Stage:
     """Phases under one rise and fall of the learning rate, to ``peak`` times the recipe's own.
 
-    At its end the weights become the mean of those at the ends of the last ``num_averaged`` stages:
-    stages that follow each other stay near enough, and their mean has what each of them forgot
-    (stochastic weight averaging, arXiv 1803.05407).
+    At its end the weights become the mean of its own and those that the ``num_averaged`` − 1 stages
+    before it left: stages that follow each other stay near enough, and their mean has what each of
+    them forgot (stochastic weight averaging, arXiv 1803.05407).
     """
 
     phases: tuple[Phase, ...]

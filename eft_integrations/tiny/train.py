@@ -164,7 +164,7 @@ def targets_of(tokenizer: Tokenizer, ids: torch.Tensor, step: int = 0) -> torch.
 class Checkpoint:
     """Where an unfinished run keeps its weights, its optimizer and the steps it has done.
 
-    ``ends``: the weights at the ends of its stages, some of whose mean may be taken.
+    ``ends``: the weights that its stages left, some of whose mean may be taken.
     """
 
     path: Path
@@ -229,8 +229,9 @@ def pretrain(
         optimizers.step(recipe.rate(step))
         report(step + 1, loss)
         if stage := recipe.ended(step + 1):
-            ends.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
-            model.load_state_dict(mean(ends[-stage.num_averaged :]))
+            before = ends[len(ends) + 1 - stage.num_averaged :]
+            ends.append(mean([*before, model.state_dict()]))
+            model.load_state_dict(ends[-1])
             del ends[: -recipe.num_averaged]
         if recipe.is_checkpoint(step + 1):
             checkpoint.write(model, optimizers, step + 1, ends)

@@ -97,6 +97,18 @@ def test_a_stage_may_end_in_the_mean_of_the_last_ones(tokenizer: Tokenizer, tmp_
         assert not torch.equal(begin[name], end[name])
 
 
+def test_a_mean_is_what_its_stage_left(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """Training goes on from it, and a later mean has it as one part."""
+    third = replace(RECIPE.stages[1], num_averaged=1)
+    left = run(tokenizer, tmp_path / "two.pt").state_dict()
+    three = replace(RECIPE, stages=(*RECIPE.stages, third))
+    end = run(tokenizer, tmp_path / "three.pt", recipe=three).state_dict()
+    meant = replace(RECIPE, stages=(*RECIPE.stages, RECIPE.stages[1]))
+    for name, tensor in run(tokenizer, tmp_path / "mean.pt", recipe=meant).state_dict().items():
+        torch.testing.assert_close(tensor, (left[name] + end[name]) / 2)
+        assert not torch.equal(left[name], end[name])
+
+
 def test_rows_take_turns_at_the_lengths_of_their_phase() -> None:
     assert [RECIPE.row_len(step) for step in range(RECIPE.num_steps)] == [64, 128, 32, 32]
     assert RECIPE.num_tokens == 4 * 128
