@@ -15,7 +15,7 @@ from eft_integrations.tiny.instructions import instructions
 from eft_integrations.tiny.passages import Passage, passages
 from eft_integrations.tiny.sayings import joined, saying
 from eft_integrations.tiny.traits import PERSON_TRAITS, THING_TRAITS, Trait
-from eft_integrations.tiny.wording import capitalised
+from eft_integrations.tiny.wording import capitalised, lowered
 
 UNKNOWN = "The text does not say."
 UNKNOWN_OTHERS = (
@@ -290,6 +290,46 @@ def reading(rng: Random, num_parts: int | None = None, *, is_drawn: bool = False
     question, value = _pick(text, rng, 0.2 if is_drawn else 0.12)
     turns = (_turns if is_drawn else _framed)(rng, laid_out(rng, text.lines), question)
     return answered(turns, value, rng)
+
+
+def joint(parts: list[str], rng: Random) -> str:
+    """Questions as one."""
+    form = rng.random()
+    if form < 0.3:
+        return " ".join(parts)
+    if form < 0.5:
+        return rng.choice((" And ", " Also, ")).join([parts[0], *map(lowered, parts[1:])])
+    bare = [parts[0].removesuffix("?"), *(lowered(p).removesuffix("?") for p in parts[1:])]
+    return ", ".join(bare[:-1]) + rng.choice((", and ", " and ")) + bare[-1] + "?"
+
+
+_FOUND = (("Asked", "Found"), ("Q", "A"), ("Part", "Result"), ("Question", "Answer"))
+
+
+def compounds(rng: Random, num: int) -> Iterator[Exercise]:
+    """A text, or what was found for single questions, and `num` questions that ask several things.
+
+    The first exercise is the whole prompt, the others are the questions that follow it.
+    """
+    while True:
+        text = drawn(rng, rng.choice((1, 2, 2, 3)))
+        values = [value for _, value in text.asks]
+        single = [pair for pair in text.asks if values.count(pair[1]) == 1]
+        if len(single) > 3:
+            break
+    context = laid_out(rng, text.lines)
+    if rng.random() < 0.4:
+        single = rng.sample(single, rng.randint(2, 4))
+        asked, found = rng.choice(_FOUND)
+        context = "\n\n".join(f"{asked}: {q}\n{found}: {v}" for q, v in single)
+    for number in range(num):
+        parts = rng.sample(single, rng.choice((2, 2, 2, 3)) if len(single) > 2 else 2)
+        question = joint([asked for asked, _ in parts], rng)
+        *first, last = (value for _, value in parts)
+        turns: tuple[Turn, ...] = (Turn("user", question),)
+        if number == 0:
+            turns = _framed(rng, context, question)
+        yield answered(turns, f"{', '.join(first)} and {last}", rng, "compound")
 
 
 def interview(

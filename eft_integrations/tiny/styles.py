@@ -231,6 +231,12 @@ def text_and_questions(rng: Random) -> str:
     return spoken(reading.interview(rng), rng)
 
 
+@style(0.01, is_looked_up=True)
+def text_and_compounds(rng: Random) -> str:
+    """A text, and questions that ask several things at once."""
+    return spoken(reading.compounds(rng, rng.randint(1, 4)), rng)
+
+
 @style(0.05, is_looked_up=True)
 def quiz(rng: Random) -> str:
     """A short text, and all that it answers."""

@@ -20,8 +20,7 @@ from eft_integrations.tiny.framing import (
     named,
 )
 from eft_integrations.tiny.judging import content_words, foreign, sentences, swapped
-from eft_integrations.tiny.reading import UNKNOWN, UNKNOWN_OTHERS, drawn, laid_out, someone
-from eft_integrations.tiny.wording import lowered
+from eft_integrations.tiny.reading import UNKNOWN, UNKNOWN_OTHERS, drawn, joint, laid_out, someone
 
 # A source with what it is for, and the questions that it answers.
 _Source = tuple[str, str, tuple[str, ...]]
@@ -42,17 +41,6 @@ def _files(rng: Random, num: int) -> list[_Source]:
         asks = tuple(rng.choice(trait.questions).format(s=subject) for trait in traits)
         sources[word] = (name, told.format(subject), asks)
     return list(sources.values())
-
-
-def _joint(parts: list[str], rng: Random) -> str:
-    """Questions as one."""
-    form = rng.random()
-    if form < 0.3:
-        return " ".join(parts)
-    if form < 0.5:
-        return rng.choice((" And ", " Also, ")).join([parts[0], *map(lowered, parts[1:])])
-    bare = [parts[0].removesuffix("?"), *(lowered(p).removesuffix("?") for p in parts[1:])]
-    return ", ".join(bare[:-1]) + rng.choice((", and ", " and ")) + bare[-1] + "?"
 
 
 @dataclass(frozen=True)
@@ -105,10 +93,10 @@ def _shelf(rng: Random) -> _Library:
     def ask(rng: Random) -> tuple[str, list[tuple[str, str]]]:
         if len(sources) == 1:
             several = rng.sample(sources[0][2], 2)
-            return _joint(several, rng), [(asked, sources[0][0]) for asked in several]
+            return joint(several, rng), [(asked, sources[0][0]) for asked in several]
         places = rng.sample(range(len(sources)), rng.choice((2, len(sources))))
         parts = [(rng.choice(sources[n][2]), sources[n][0]) for n in places]
-        return _joint([asked for asked, _ in parts], rng), parts
+        return joint([asked for asked, _ in parts], rng), parts
 
     return _Library(sources, ask)
 

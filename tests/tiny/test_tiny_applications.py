@@ -20,6 +20,7 @@ from eft_integrations.tiny.chatml import render
 from eft_integrations.tiny.exercise import Exercise
 from eft_integrations.tiny.framing import Wording
 from eft_integrations.tiny.judging import content_words, judged, judgements
+from eft_integrations.tiny.reading import compounds
 from eft_integrations.tiny.reading import drawn as text_of
 from eft_integrations.tiny.styles import STYLES, askable, pair
 from eft_integrations.tiny.tuning import tuning_exercise
@@ -228,6 +229,20 @@ def test_the_parts_of_a_question_come_from_it_and_go_to_sources() -> None:
             assert asked.endswith("?")
             assert all(word in prompt for word in content_words(asked)[1:])
     assert 0.35 < wrapped / 300 < 0.65
+
+
+def test_a_question_for_several_things_has_several_answers_of_the_prompt() -> None:
+    num_found = 0
+    for number in range(100):
+        first, *more = compounds(Random(number), 3)
+        prompt = "\n".join(turn.content for turn in first.turns)
+        num_found += prompt.count("\nFound: ") > 0
+        assert len(more) == 2
+        for one in (first, *more):
+            *values, last = one.helpful.replace(" and ", ", ").split(", ")
+            assert values
+            assert all(value.lower() in prompt.lower() for value in (*values, last))
+    assert num_found > 5
 
 
 def test_a_refined_answer_stands_in_the_prompt() -> None:
