@@ -54,6 +54,8 @@ class ChatRequest:
             checks.flag("reasoning", self.reasoning)
         if self.response_format is not None:
             _refuse_no_schema(self.response_format)
+        if self.react is not None:
+            self._refuse_other_forms(self.react)
         if self.templates is not None and not isinstance(self.templates, Mapping):
             raise InvalidRequest(f"templates must map roles to templates, got {self.templates!r}")
         refuse_malformed(self.messages)
@@ -62,6 +64,14 @@ class ChatRequest:
         refuse_unknown("tool in tool_choice", [self.tool_choice], [*CHOICES, *names])
         if self.tool_choice == "any" and not names:
             raise InvalidRequest("tool_choice='any' needs a tool to call; give tools")
+
+    def _refuse_other_forms(self, react: object) -> None:
+        if not isinstance(react, Mapping) or not react:
+            raise InvalidRequest(f"react must map names of tools to schemas, got {react!r}")
+        if self.tools or self.response_format is not None:
+            raise InvalidRequest(
+                "react= and tools or response_format exclude each other; give one of them"
+            )
 
     @property
     def is_forced(self) -> bool:

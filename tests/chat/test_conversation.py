@@ -102,6 +102,8 @@ def test_the_prompt_length_is_what_the_engine_counts(engine: Engine) -> None:
         ({"response_format": "json"}, InvalidRequest, "must be a JSON schema"),
         ({"templates": 5}, InvalidRequest, "map roles"),
         ({"toolz": []}, UnknownOption, "did you mean 'tools'"),
+        ({"react": []}, InvalidRequest, "map names"),
+        ({"react": {"add": None}}, InvalidRequest, "exclude each other"),
     ],
 )
 def test_what_cannot_be_obeyed_is_refused(
