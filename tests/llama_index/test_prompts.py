@@ -91,6 +91,13 @@ def test_a_step_of_react_is_what_its_parser_reads(family: Engine, seed: int, con
         assert step.response in text.rpartition("\nAnswer: ")[2]
 
 
+def test_a_constraint_of_the_caller_takes_the_place_of_react_s_form(family: Engine) -> None:
+    tools = [FunctionTool.from_defaults(look)]
+    asked = ReActChatFormatter().format(tools, [ChatMessage(content="Where?")])
+    free = EFTLLM(engine=family, regex="(?s:.*)", temperature=2.0, seed=1, max_tokens=16)
+    assert not (free.chat(asked).message.content or "").startswith("Thought: ")
+
+
 def test_a_header_that_lists_no_tools_lets_everything_be_said(family: Engine) -> None:
     asked = ReActChatFormatter().format([], [ChatMessage(content="Where?")])
     assert meant(chat_messages(asked)).actions is None
