@@ -206,6 +206,10 @@ _CARE = (
     "Give every argument that is required, and none that the schema does not know.",
     "Copy names and numbers letter by letter from the request.",
     "One {a} in a reply is enough.",
+    "You MUST write {t} before anything else.",
+    "NEVER guess what a function would say, and NEVER write {s} for it.",
+    "ALWAYS use the values of the request. {g} MUST NOT hold anything else.",
+    "If you write {a}, you MUST also write {g}, even where nothing is needed.",
 )
 _RETURNS = (
     "The program will reply in this way:",
