@@ -47,9 +47,22 @@ def serve_vllm(
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM closes what is open, as Ctrl-C does; once vLLM begins, both are its own."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """SIGTERM closes what is open, as Ctrl-C does; once vLLM begins, both are its own.
+
+    Native code that is interrupted, such as that which reads weights, may tell of another error.
+    """
+    heard = []
+
+    def stop(number: int, _frame: object) -> None:
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
     try:
         yield
+    except Exception as error:
+        if heard:
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGTERM, before)
