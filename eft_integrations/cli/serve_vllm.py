@@ -47,10 +47,7 @@ def serve_vllm(
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM closes what is open, as Ctrl-C does; once vLLM begins, both are its own.
-
-    Native code that is interrupted, such as that which reads weights, may tell of another error.
-    """
+    """SIGTERM closes what is open, as Ctrl-C does; once vLLM begins, both are its own."""
     heard = []
 
     def stop(number: int, _frame: object) -> None:
@@ -61,6 +58,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
     try:
         yield
     except Exception as error:
+        # Native code that is interrupted, as it reads weights, may tell of any other error.
         if heard:
             raise KeyboardInterrupt from error
         raise

@@ -257,14 +257,7 @@ def _handbook(agent: _Agent, rng: Random) -> str:
         f"{schema}: {as_json(one['parameters'])}"
         for one in agent.functions
     ]
-    heads = rng.choice(
-        (
-            ("## Functions", "## How to reply"),
-            ("# TOOLS", "# FORM"),
-            ("Functions", "Form"),
-            ("", ""),
-        )
-    )
+    heads = rng.choice(_HEADINGS)
 
     def fenced(*lines: str) -> str:
         return "\n".join((fence, *lines, fence))
