@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 # Those of vLLM run where it is installed: tests/vllm.
 EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - set((ROOT / "examples").glob("vllm_*")))
+EFT = "from eft_integrations.cli import main; main()"
 SERVED = ROOT / "examples" / "remote.py"
 # What an example prints, where that is the point of it.
 SAYS = {
@@ -59,6 +60,24 @@ def test_the_python_of_the_readme_runs() -> None:
     for block in blocks:
         if "…" not in block:
             exec(compile(block, "README.md", "exec"), namespace)
+
+
+def test_what_is_shown_of_an_answer_is_what_is_said_today() -> None:
+    shown = (ROOT / "docs" / "show.md").read_text()
+    question = re.search(r'eft show "([^"]+)"', shown)
+    block = re.search(r"become marks:\n\n```\n(.*?)\n```", shown, flags=re.S)
+    assert question
+    assert block
+    done = run("-c", EFT, "show", question[1])
+    assert done.stdout.startswith(f"{block[1]}\n\n+--")
+
+
+def test_the_excerpt_of_the_demo_is_what_it_says_today() -> None:
+    (block,) = re.findall(r"```\n\| who .*?```", (ROOT / "README.md").read_text(), flags=re.S)
+    told = [" ".join(line.split()) for line in block.strip("`\n").splitlines()]
+    done = run("-c", EFT, "compare")
+    printed = "\n".join(" ".join(line.split()) for line in done.stdout.splitlines())
+    assert "\n".join(told[2:]) in printed
 
 
 @pytest.mark.parametrize("path", [p for p in EXAMPLES if p != SERVED], ids=document_id)

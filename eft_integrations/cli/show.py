@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 
 from eft_integrations.cli import arguments as given
 from eft_integrations.cli import members as which
@@ -29,6 +30,8 @@ TextOption = Annotated[
 HtmlOption = Annotated[
     Path | None, typer.Option("--html", metavar="FILE", help="Write a page with all numbers too.")
 ]
+
+_WIDEST = 1000  # columns that a table in a pipe may have
 
 
 def show(
@@ -84,10 +87,18 @@ def _refuse_writing(text: str, sampling: Sampling) -> None:
 
 def _refuse_unwritable(path: Path) -> None:
     """Told before anything is loaded, since the page is written last."""
-    if path.is_dir():
+    try:
+        is_folder, has_folder = path.is_dir(), path.parent.is_dir()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if is_folder:
         raise InvalidRequest(f"--html {path} is a folder; name a file")
-    if not path.parent.is_dir():
+    if not has_folder:
         raise InvalidRequest(f"--html {path} is in no folder that exists; create {path.parent}")
+
+
+def _unwritable(path: Path, error: OSError) -> InvalidRequest:
+    return InvalidRequest(f"cannot write {path}: {error.strerror}; name another file")
 
 
 def _traced(engine: Engine, prompt: prompts.Prompt, text: str | None, sampling: Sampling) -> Trace:
@@ -111,7 +122,10 @@ def _draw(trace: Trace) -> None:
     console.print()
     console.print(viz.legend(trace, is_plain=is_plain))
     console.print()
-    console.print(viz.table(trace, is_plain=is_plain))
+    table = viz.table(trace, is_plain=is_plain)
+    # A pipe has no width, and whoever reads it wants every digit.
+    whole = Measurement.get(console, console.options.update(width=_WIDEST), table).maximum
+    (console if console.is_terminal else Console(width=whole)).print(table)
 
 
 def _write(trace: Trace, question: str, path: Path) -> None:
@@ -120,5 +134,5 @@ def _write(trace: Trace, question: str, path: Path) -> None:
     try:
         path.write_text(viz.html(trace, title=question), encoding="utf-8")
     except OSError as error:
-        raise InvalidRequest(f"cannot write {path}: {error.strerror}; name another file") from error
+        raise _unwritable(path, error) from error
     tell(f"wrote {path}")

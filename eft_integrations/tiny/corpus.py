@@ -12,6 +12,7 @@ from random import Random
 
 from tokenizers import Tokenizer
 
+from eft_integrations.errors import refuse_unknown
 from eft_integrations.tiny.chatml import SEPARATOR
 from eft_integrations.tiny.styles import STYLES
 
@@ -33,8 +34,10 @@ class Document:
 def documents(seed: int | str, **factors: float) -> Iterator[Document]:
     """An endless stream of documents, the same for the same seed.
 
-    A factor multiplies the share of the style of that name.
+    A factor multiplies the share of the style of that name. Raises ``UnknownOption`` for a name
+    that no style has.
     """
+    refuse_unknown("factor", factors, STYLES)
     rng = Random(f"eft-tiny/{seed}")
     names = list(STYLES)
     weights = [STYLES[name].weight * factors.get(name, 1.0) for name in names]

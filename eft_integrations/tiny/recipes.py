@@ -86,6 +86,11 @@ class Recipe:
         return sum(phase.num_steps * phase.step_len for phase in self.phases)
 
     @property
+    def num_shapes(self) -> int:
+        """How many shapes (rows, length) its steps have."""
+        return len({(p.step_len // length, length) for p in self.phases for length in p.row_lens})
+
+    @property
     def num_averaged(self) -> int:
         """Of how many stages the ends are kept."""
         return max(stage.num_averaged for stage in self.stages)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,6 +18,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 from transformers import LlamaForCausalLM
 
+from eft_integrations.errors import InvalidRequest
 from eft_integrations.tiny.attention import NAME as PACKED
 from eft_integrations.tiny.attention import documents_of
 from eft_integrations.tiny.chatml import SEPARATOR, TURN_END, TURN_START, render
@@ -27,6 +31,8 @@ from eft_integrations.tiny.tuning import tuning_exercise
 # Where a CPU has no such instructions, bfloat16 is emulated and far slower than float32.
 _HAS_BFLOAT16 = any(torch.cpu.get_capabilities().get(k) for k in ("avx512_bf16", "amx_bf16"))
 IGNORED = -100  # cross_entropy's own mark for positions without a loss
+
+_log = logging.getLogger("eft_integrations")
 
 Report = Callable[[int, float], None]
 Weights = Mapping[str, torch.Tensor]
@@ -111,8 +117,11 @@ def _tuning_loss(model: LlamaForCausalLM) -> Loss:
     )
 
 
-def _packed_loss(model: LlamaForCausalLM, end_token_id: int, *, is_compiled: bool) -> Loss:
-    """Of rows that hold many documents, each of which reads itself alone."""
+def _packed_loss(model: LlamaForCausalLM, end_token_id: int, num_graphs: int) -> Loss:
+    """Of rows that hold many documents, each of which reads itself alone.
+
+    ``num_graphs`` may be compiled, one for each shape of a step; 0: none is.
+    """
     model.set_attn_implementation(PACKED)
 
     def states(ids: torch.Tensor, documents: torch.Tensor) -> torch.Tensor:
@@ -120,8 +129,12 @@ def _packed_loss(model: LlamaForCausalLM, end_token_id: int, *, is_compiled: boo
         found = model.model(input_ids=ids, use_cache=False, documents=documents).last_hidden_state
         return found
 
-    # One graph for each length of rows.
-    body = torch.compile(states, dynamic=False) if is_compiled else states
+    body = states
+    if num_graphs:
+        # Graphs belong to the code, so those of a member built before would take their places.
+        torch.compiler.reset()
+        torch._dynamo.config.recompile_limit = num_graphs
+        body = torch.compile(states, dynamic=False)
     return _loss_of(model, lambda ids: body(ids, documents_of(ids, end_token_id)))
 
 
@@ -164,10 +177,19 @@ def targets_of(tokenizer: Tokenizer, ids: torch.Tensor, step: int = 0) -> torch.
 class Checkpoint:
     """Where an unfinished run keeps its weights, its optimizer and the steps it has done.
 
-    ``ends``: the weights that its stages left, some of whose mean may be taken.
+    ``ends``: the weights that its stages left, some of whose mean may be taken. ``made_for`` tells
+    the shape and the tokenizer of the run; stages may be added to a recipe, and go on from there.
     """
 
     path: Path
+    made_for: str = ""
+
+    def set_aside(self) -> None:
+        """Make room for a run from nothing: nobody may go on from what another run left."""
+        if self.path.exists():
+            old = self.path.with_suffix(".old.pt")
+            os.replace(self.path, old)
+            _log.info("put the checkpoint of an earlier run aside as %s", old)
 
     def write(
         self,
@@ -180,20 +202,43 @@ class Checkpoint:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         part = self.path.with_suffix(".part")
         state = {"model": model.state_dict(), "optimizers": optimizers.state_dict()}
-        torch.save(state | {"step": num_done, "ends": [*ends]}, part)
+        about = {"step": num_done, "ends": [*ends], "made_for": self.made_for}
+        torch.save(state | about, part)
         os.replace(part, self.path)
 
     def read_into(
-        self, model: LlamaForCausalLM, optimizers: Optimizers, ends: list[Weights]
+        self,
+        model: LlamaForCausalLM,
+        optimizers: Optimizers,
+        ends: list[Weights],
+        num_steps: int,
     ) -> int:
-        """Restore all three and return how many steps are done; 0 where there is no file."""
+        """Restore all three and return how many of ``num_steps`` are done; 0 where is no file.
+
+        Raises ``InvalidRequest`` for the checkpoint of another shape or tokenizer, and of more
+        steps than there are.
+        """
         if not self.path.exists():
+            _log.info("no checkpoint at %s: beginning at step 0 of %d", self.path, num_steps)
             return 0
         state = torch.load(self.path, weights_only=True)
+        made_for = state.get("made_for", "nothing that it tells")
+        if made_for != self.made_for or state["step"] > num_steps:
+            raise InvalidRequest(
+                f"cannot go on from {self.path}: it has {state['step']} steps of {made_for}, "
+                f"the recipe {num_steps} of {self.made_for}; leave out --resume to begin anew"
+            )
+        _log.info("going on from %s at step %d of %d", self.path, state["step"], num_steps)
         model.load_state_dict(state["model"])
         optimizers.load_state_dict(state["optimizers"])
         ends[:] = state["ends"]
         return int(state["step"])
+
+
+def made_for(recipe: Recipe, tokenizer: Tokenizer) -> str:
+    """What weights must have in common with a recipe to be trained on by it."""
+    digest = hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:12]
+    return f"{json.dumps(asdict(recipe.shape))} with tokenizer {digest}"
 
 
 def mean(weights: Sequence[Weights]) -> Weights:
@@ -204,14 +249,14 @@ def mean(weights: Sequence[Weights]) -> Weights:
 def pretrain(
     recipe: Recipe,
     tokenizer: Tokenizer,
-    checkpoint: Checkpoint,
+    path: Path,
     *,
     end_token_id: int,
     resume: bool,
     is_compiled: bool,
     report: Report,
 ) -> LlamaForCausalLM:
-    """Train a member from nothing, or from `checkpoint` if `resume` and it exists."""
+    """Train a member from nothing, or from the checkpoint at `path` if `resume` and it exists."""
     torch.manual_seed(recipe.seed)
     model = LlamaForCausalLM(config_of(recipe.shape, end_token_id))
     optimizers = Optimizers(
@@ -220,16 +265,20 @@ def pretrain(
         vector_lr=recipe.vector_lr,
         weight_decay=recipe.weight_decay,
     )
-    loss_of = _packed_loss(model, end_token_id, is_compiled=is_compiled)
+    loss_of = _packed_loss(model, end_token_id, recipe.num_shapes if is_compiled else 0)
     ends: list[Weights] = []
-    num_done = checkpoint.read_into(model, optimizers, ends) if resume else 0
+    checkpoint, num_done = Checkpoint(path, made_for(recipe, tokenizer)), 0
+    if resume:
+        num_done = checkpoint.read_into(model, optimizers, ends, recipe.num_steps)
+    else:
+        checkpoint.set_aside()
     for step in range(num_done, recipe.num_steps):
         ids = _rows(recipe, tokenizer, step)
         loss = _gradient(model, loss_of, (ids, targets_of(tokenizer, ids, step)), recipe.max_norm)
         optimizers.step(recipe.rate(step))
         report(step + 1, loss)
         if stage := recipe.ended(step + 1):
-            before = ends[len(ends) + 1 - stage.num_averaged :]
+            before = ends[max(0, len(ends) + 1 - stage.num_averaged) :]
             ends.append(mean([*before, model.state_dict()]))
             model.load_state_dict(ends[-1])
             del ends[: -recipe.num_averaged]
@@ -286,5 +335,11 @@ def finetune(
         report(step + 1, loss)
         is_check = (step + 1) % tuning.steps_between_checks == 0
         if is_check and dev_format(model) >= tuning.enough_format:
-            break
+            return model
+    _log.warning(
+        "%s: fewer than %.2f of the dev answers have the manner after all %d steps",
+        tuning.manner,
+        tuning.enough_format,
+        tuning.max_steps,
+    )
     return model

@@ -60,8 +60,8 @@ def table(trace: Trace, num_rows: int = 8, *, is_plain: bool = False) -> Table:
     drawn.add_column("token", no_wrap=True)
     drawn.add_column("said by", no_wrap=True)
     for name in ("× base", "mixture", BASE, *trace.tuned):
-        drawn.add_column(name, justify="right", no_wrap=True)
-    drawn.add_column("or else", no_wrap=True)
+        drawn.add_column(Text(name), justify="right", no_wrap=True)
+    drawn.add_column("or else")  # alone gives way where the terminal is narrow
     styles = voices(trace)
     for token in trace.most_apart(num_rows):
         speaker = Text(token.speaker, style="" if is_plain else _style(styles[token.speaker], 0.0))

@@ -67,7 +67,7 @@ def signs(text: str) -> str:
     body = text.strip(" ")
     lead = len(text) - len(text.lstrip(" "))
     trail = len(text) - lead - len(body)
-    inner = "".join(_SIGNS[char] if char in "\n\t" else _shown(char) for char in body)
+    inner = "".join(_SIGNS[char] if char in "\n\t" else _visible(char) for char in body)
     return _SIGNS[" "] * lead + inner + _SIGNS[" "] * trail
 
 
@@ -76,8 +76,18 @@ def shown(text: str) -> str:
     return "".join(map(_shown, text))
 
 
+def _visible(char: str) -> str:
+    """Alone, what joins or parts others cannot be seen either; between others it is text."""
+    is_unseen = char != " " and unicodedata.category(char) in ("Cf", "Zs")
+    return _code(char) if is_unseen else _shown(char)
+
+
 def _shown(char: str) -> str:
     if char in "\n\t":
         return char
     is_odd = char in _TURNING or unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
-    return f"⟨U+{ord(char):04X}⟩" if is_odd else char
+    return _code(char) if is_odd else char
+
+
+def _code(char: str) -> str:
+    return f"⟨U+{ord(char):04X}⟩"

@@ -114,6 +114,11 @@ def _ids(engine: Engine, answer: Answer) -> tuple[int, ...]:
         ids = checks.token_ids("answer", answer)
     if not ids:
         raise InvalidRequest("the answer to trace has no tokens; give at least one")
+    if max(ids) >= engine.vocab_size:
+        raise InvalidRequest(
+            f"token ids of an answer must be below {engine.vocab_size}, the vocabulary's size, "
+            f"got {max(ids)}"
+        )
     return ids
 
 

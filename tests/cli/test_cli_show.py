@@ -27,6 +27,7 @@ def test_show_draws_the_trace_with_legend_and_table(
     marked = plain(engine, alpha=0.5, temperature=1.2, seed=7, max_tokens=12)
     assert result.stdout.startswith(f"{marked}\n\ncommon")
     assert "| token" in result.stdout
+    assert "…" not in result.stdout
     assert "\x1b" not in result.stdout
     assert "(cut at 12 tokens; see --max-tokens)" in result.stderr
 
@@ -58,6 +59,7 @@ BAD: dict[str, Bad] = {
     "length of a text": lambda _: ["--text", "Yes", "--max-tokens", "9"],
     "a folder": lambda folder: ["--html", str(folder)],
     "in no folder": lambda folder: ["--html", str(folder / "none" / "page.html")],
+    "name too long": lambda folder: ["--html", str(folder / f"{'x' * 300}.html")],
     "seed": lambda _: ["--seed", "-1"],
     "two forms": lambda _: ["--alpha", "1", "--beta", "1"],
 }

@@ -243,6 +243,12 @@ def test_a_stop_string_that_is_a_control_token_stops(engine: Engine, tokenizer: 
     assert (g.finish_reason, g.text, g.token_ids) == ("stop", "", (end,))
 
 
+@pytest.mark.parametrize("stop", ["<|im_end|>\n", "\n<|im_start|>assistant"])
+def test_a_stop_string_that_can_never_be_met_is_refused(engine: Engine, stop: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"can never be met: it holds '<\|im_\w+\|>'"):
+        engine.generate("Hello", stop=["x", stop], max_tokens=5)
+
+
 def test_a_timeout_counts_from_submission(engine: Engine) -> None:
     rows = engine.generate(["Hello"] * 40, max_tokens=2, timeout=30.0, choice=["a", "b"])
     assert {row.finish_reason for row in rows} <= {"stop", "length"}

@@ -66,3 +66,26 @@ def test_an_unknown_member_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit):
         build.main(["--member", "harmles"])
     assert "invalid choice: 'harmles'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("threads", ["0", "-1", "two"])
+def test_threads_that_cannot_be_are_refused(
+    threads: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        build.main(["--member", "reference", "--threads", threads])
+    assert f"must be a number of at least 1, got '{threads}'" in capsys.readouterr().err
+
+
+def test_what_the_facts_need_is_told_at_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "find_spec", lambda name: None if name == "mendeleev" else name)
+    with pytest.raises(
+        SystemExit, match=r"needs mendeleev; pip install 'eft-integrations\[tiny\]'"
+    ):
+        build.main(["--member", "reference"])
+
+
+def test_a_build_from_nothing_has_a_log_of_its_own(room: Path) -> None:
+    build.main(["--member", "reference"])
+    build.main(["--member", "reference"])
+    assert steps(room, "reference") == [1, 2, 3]

@@ -1,9 +1,11 @@
 """Training: resumed equals uninterrupted, and only the answer is taught."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ pytest.importorskip("mendeleev")
 pytest.importorskip("pycountry")
 pytest.importorskip("countryinfo")
 
+from eft_integrations.errors import InvalidRequest, UnknownOption
 from eft_integrations.tiny import member_path
 from eft_integrations.tiny.attention import NAME as PACKED
 from eft_integrations.tiny.attention import documents_of
@@ -23,12 +26,21 @@ from eft_integrations.tiny.corpus import documents, packed_rows, token_id
 from eft_integrations.tiny.facts import facts_in
 from eft_integrations.tiny.measure import has_manner, manner_exercises, written
 from eft_integrations.tiny.muon import Muon, orthogonalised
-from eft_integrations.tiny.recipes import PRETRAINING, Phase, Recipe, Shape, Stage, config_of, rate
+from eft_integrations.tiny.recipes import (
+    PRETRAINING,
+    Phase,
+    Recipe,
+    Shape,
+    Stage,
+    Tuning,
+    config_of,
+    rate,
+)
 from eft_integrations.tiny.styles import STYLES
 from eft_integrations.tiny.tokenizer import CONTEXT_LEN
 from eft_integrations.tiny.train import (
     IGNORED,
-    Checkpoint,
+    finetune,
     pretrain,
     targets_of,
     tuning_batch,
@@ -66,7 +78,7 @@ def run(
     return pretrain(
         recipe,
         tokenizer,
-        Checkpoint(path),
+        path,
         end_token_id=0,
         resume=resume,
         is_compiled=False,
@@ -82,6 +94,95 @@ def test_a_resumed_build_equals_one_that_never_stopped(
         run(tokenizer, tmp_path / "torn.pt", dies_at=3)
     resumed = run(tokenizer, tmp_path / "torn.pt", resume=True).state_dict()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_nobody_goes_on_from_what_a_run_before_left(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """A run from nothing that dies before its first checkpoint has none."""
+    old = run(tokenizer, tmp_path / "member.pt", recipe=replace(RECIPE, seed=1)).state_dict()
+    with pytest.raises(KeyboardInterrupt):
+        run(tokenizer, tmp_path / "member.pt", dies_at=1)
+    resumed = run(tokenizer, tmp_path / "member.pt", resume=True).state_dict()
+    whole = run(tokenizer, tmp_path / "whole.pt").state_dict()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert not all(torch.equal(old[name], resumed[name]) for name in whole)
+    kept = torch.load(tmp_path / "member.old.pt", weights_only=True)
+    assert kept["step"] == RECIPE.num_steps
+
+
+def test_a_run_tells_where_it_goes_on(
+    tokenizer: Tokenizer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, half = tmp_path / "member.pt", replace(RECIPE, stages=RECIPE.stages[:1])
+    with caplog.at_level("INFO", "eft_integrations"):
+        run(tokenizer, path, resume=True, recipe=half)
+        run(tokenizer, path, resume=True)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"no checkpoint at {path}: beginning at step 0 of 2",
+        f"going on from {path} at step 2 of 4",
+    ]
+
+
+def test_a_checkpoint_of_another_run_is_refused(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    run(tokenizer, tmp_path / "member.pt")
+    half = replace(RECIPE, stages=RECIPE.stages[:1])
+    wide = replace(RECIPE, shape=replace(SHAPE, mlp_len=64))
+    for recipe, told in ((half, "has 4 steps .* the recipe 2"), (wide, '"mlp_len": 64')):
+        with pytest.raises(InvalidRequest, match=told):
+            run(tokenizer, tmp_path / "member.pt", resume=True, recipe=recipe)
+    other = Tokenizer.from_str(tokenizer.to_str())
+    other.add_tokens(["another"])
+    with pytest.raises(InvalidRequest, match="with tokenizer"):
+        run(other, tmp_path / "member.pt", resume=True)
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # which dynamo itself looks at
+def test_every_shape_of_a_step_has_its_own_graph(
+    tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in a second build of the same process, and with more shapes than torch keeps itself."""
+    graphs: list[torch.fx.GraphModule] = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: object) -> Any:
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=backend))
+    monkeypatch.setattr("torch._dynamo.config.recompile_limit", 1)
+    seen = []
+    for name in ("first", "second"):
+        graphs.clear()
+        pretrain(
+            replace(RECIPE, stages=RECIPE.stages[:1]),
+            tokenizer,
+            tmp_path / f"{name}.pt",
+            end_token_id=0,
+            resume=False,
+            is_compiled=True,
+            report=lambda *_: None,
+        )
+        seen.append(len(graphs))
+    # The stage that is left has two of the three shapes.
+    assert seen[0] == seen[1] >= 2
+
+
+def test_a_manner_that_is_not_learnt_is_told(
+    tokenizer: Tokenizer, caplog: pytest.LogCaptureFixture
+) -> None:
+    tuning = Tuning(manner="helpful", max_steps=2, batch_len=1, steps_between_checks=1)
+    finetune(
+        LlamaForCausalLM(config_of(SHAPE, 0)),
+        tuning,
+        tokenizer,
+        pad_id=0,
+        dev_format=lambda _: 0.9,
+        report=lambda *_: None,
+    )
+    assert "helpful: fewer than 0.98 of the dev answers" in caplog.text
+
+
+def test_a_style_that_does_not_exist_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(UnknownOption, match="did you mean 'copies'"):
+        packed_rows(tokenizer, "rows", 1, 64, copys=60.0)
 
 
 def test_a_stage_may_end_in_the_mean_of_the_last_ones(tokenizer: Tokenizer, tmp_path: Path) -> None:
@@ -103,6 +204,7 @@ def test_a_mean_is_what_its_stage_left(tokenizer: Tokenizer, tmp_path: Path) -> 
     left = run(tokenizer, tmp_path / "two.pt").state_dict()
     three = replace(RECIPE, stages=(*RECIPE.stages, third))
     end = run(tokenizer, tmp_path / "three.pt", recipe=three).state_dict()
+    # Of more stages than there are: all that there are.
     meant = replace(RECIPE, stages=(*RECIPE.stages, RECIPE.stages[1]))
     for name, tensor in run(tokenizer, tmp_path / "mean.pt", recipe=meant).state_dict().items():
         torch.testing.assert_close(tensor, (left[name] + end[name]) / 2)

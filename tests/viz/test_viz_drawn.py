@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -132,9 +133,28 @@ def test_the_table_has_the_tokens_that_stand_apart(is_plain: bool) -> None:
     assert drawn.startswith("+--") == is_plain
 
 
+def test_a_narrow_terminal_keeps_every_number_and_name() -> None:
+    told = said(("base", " Constantinople"), ("tuned", "Certainly"))
+    by_role = {**told.tokens[0].by_role, "a[red]": -0.02}
+    tokens = tuple(replace(token, by_role=by_role) for token in told.tokens)
+    coefficients = {**told.coefficients, "a[red]": 0.5}
+    names = ("tuned", "a[red]")
+    two = replace(told, tuned=names, tokens=tokens, coefficients=coefficients)
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(viz.table(two))
+    drawn = captured.get()
+    # What might have been said instead gives way, and nothing else does.
+    assert all("…" not in line.rpartition(" │ ")[0] for line in drawn.splitlines())
+    assert max(map(len, drawn.splitlines())) <= 80
+    for word in ("a[red]", "␣Constantinople", "98 %", "mixture"):
+        assert word in drawn
+
+
 @pytest.mark.parametrize(
     ("text", "label"),
-    [(" word", "␣word"), ("  ", "␣␣"), ("a b ", "a b␣"), ("\n\t", "↵⇥"), ("\r", "⟨U+000D⟩")],
+    [(" word", "␣word"), ("  ", "␣␣"), ("a b ", "a b␣"), ("\n\t", "↵⇥"), ("\r", "⟨U+000D⟩")]
+    + [(char, f"⟨U+{ord(char):04X}⟩") for char in "\u200b\ufeff\u2060\u00ad\u00a0"],
 )
 def test_white_space_has_signs(text: str, label: str) -> None:
     assert signs(text) == label

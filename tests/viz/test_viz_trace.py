@@ -157,6 +157,7 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "typo": (None, {"alhpa": 1.0}, "did you mean 'alpha'"),
     "no tokens": ("", {}, "has no tokens"),
     "no ids": ([-1], {}, "answer"),
+    "no such id": ([10**6], {}, "below .* the vocabulary's size, got 1000000"),
     "sampled": ("Yes", {"temperature": 1.0}, "temperature shapes"),
     "two mixtures": (None, {"mixture": Mixture(alpha=1.0), "beta": 1.0}, "exclude each other"),
 }
