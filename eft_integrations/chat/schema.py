@@ -17,16 +17,22 @@ _LAYOUT = {
 _BY_NAME = ("properties", "$defs", "definitions", "patternProperties")
 _ONE = ("items", "additionalProperties")
 _SEVERAL = ("anyOf", "oneOf", "prefixItems")
+# What the grammar can hold strings to.
+FORMATS = frozenset("date-time time date duration email hostname ipv4 ipv6 uuid uri".split())
 
 
 def closed(schema: Any) -> Any:
     """The same schema with ``additionalProperties: false`` where an object says nothing of them.
 
-    Parts of an ``allOf`` stay open, since each sees the properties of the others.
+    Parts of an ``allOf`` stay open, since each sees the properties of the others. Formats that the
+    grammar does not know are notes for the reader, as JSON Schema has them; ``uniqueItems``, which
+    it cannot hold, is what Python's sets bring with them, and make good themselves.
     """
     if not isinstance(schema, Mapping):
         return schema
-    shut = dict(schema)
+    shut = {key: part for key, part in schema.items() if key != "uniqueItems"}
+    if isinstance(shut.get("format"), str) and shut["format"] not in FORMATS:
+        del shut["format"]
     for key in _BY_NAME:
         if isinstance(shut.get(key), Mapping):
             shut[key] = {name: closed(part) for name, part in shut[key].items()}

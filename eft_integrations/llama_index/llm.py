@@ -50,6 +50,12 @@ from eft_integrations.options import parse
 from eft_integrations.remote.fields import ServedFields
 
 dispatcher = get_dispatcher(__name__)
+# What to do about an answer without a call, by how it ended.
+_OF_UNFINISHED = {
+    "length": "raise max_tokens",
+    "timeout": "raise timeout",
+    "cancelled": "its scope was cancelled",
+}
 
 
 class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
@@ -120,7 +126,8 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
     def bind(self, **options: Any) -> Self:
         """A copy on the same engine with options that hold even inside :meth:`override`."""
         copy = self.with_options(**options)
-        copy.bound_options = tuple(sorted({*self.bound_options, *options}))
+        bound = {key for key, value in options.items() if value is not None}
+        copy.bound_options = tuple(sorted({*self.bound_options, *bound}))
         return copy
 
     def override(self, **options: Any) -> AbstractContextManager[None]:
@@ -250,9 +257,11 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
         """
         blocks = [b for b in response.message.blocks if isinstance(b, ToolCallBlock)]
         if not blocks and error_on_no_tool_call:
-            text = response.message.content or ""
+            text, raw = response.message.content or "", response.raw or {}
+            reason = raw.get("finish_reason") if isinstance(raw, Mapping) else None
+            remedy = _OF_UNFINISHED.get(str(reason), "pass tool_required=True")
             raise UnusableAnswer(
-                f"the answer calls no tool: {text[:80]!r}; pass tool_required=True"
+                f"the answer calls no tool, it ended by {reason!r}: {text[:80]!r}; {remedy}"
             )
         return [
             ToolSelection(

@@ -35,7 +35,9 @@ _BEHIND_ACTIONS = [
     header.partition("{tool_desc}")[2].strip().partition("\n")[0]
     for header in (CONTEXT_REACT_CHAT_SYSTEM_HEADER, REACT_CHAT_SYSTEM_HEADER)
 ]
-_ACTION = re.compile(r"^> Tool Name: (.+)\nTool Description: (?s:.*?)\nTool Args: (\{.*\})$", re.M)
+_ACTION = re.compile(
+    r"^> Tool Name: (.+)\nTool Description: ((?s:.*?))\nTool Args: (\{.*\})$", re.M
+)
 _OBSERVATION = "Observation:"
 _BEFORE_SCHEMA, _, _BEHIND_SCHEMA = PYDANTIC_FORMAT_TMPL.strip().partition("{schema}")
 _SELECTION = FORMAT_STR.strip()
@@ -98,16 +100,23 @@ def bounded(tools: Sequence[Any], messages: Sequence[Turn]) -> list[Any]:
 
 def _handing_over(tool: Any) -> Any:
     function = tool.get("function") if isinstance(tool, Mapping) else None
-    before, found, behind = str((function or {}).get("description")).partition(_HANDOFF)
-    if before or not found:
-        return tool
-    try:
-        agents = ast.literal_eval(behind.strip())  # LlamaIndex prints a dict of descriptions
-    except (ValueError, SyntaxError):
+    agents = _agents(str((function or {}).get("description")))
+    if not agents:
         return tool
     told = copy.deepcopy(tool)
-    told["function"]["parameters"]["properties"]["to_agent"] = {"enum": [*agents]}
+    told["function"]["parameters"]["properties"]["to_agent"] = {"enum": agents}
     return told
+
+
+def _agents(description: str) -> list[str]:
+    """To whom a tool may hand over, if it is the one that LlamaIndex makes for that."""
+    before, found, behind = description.partition(_HANDOFF)
+    if before or not found:
+        return []
+    try:
+        return [*ast.literal_eval(behind.strip())]  # LlamaIndex prints a dict of descriptions
+    except (ValueError, SyntaxError):
+        return []
 
 
 def _selects(tool: Any) -> bool:
@@ -132,8 +141,16 @@ def _actions(header: str) -> Mapping[str, Any] | None:
     listed = header.partition(_BEFORE_ACTIONS)[2]
     for line in _BEHIND_ACTIONS:
         listed = listed.partition(f"\n{line}\n")[0]
-    told = {name: _schema(schema) for name, schema in _ACTION.findall(listed)}
-    return told if told and None not in told.values() else None
+    told = {}
+    for name, description, text in _ACTION.findall(listed):
+        schema = _schema(text)
+        if schema is None:
+            return None
+        if agents := _agents(description):
+            schema = copy.deepcopy(dict(schema))
+            schema["properties"]["to_agent"] = {"enum": agents}
+        told[name] = schema
+    return told or None
 
 
 def _of_class(text: str) -> Told | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.generic_utils import (
@@ -35,18 +35,19 @@ class StructuredEFTLLM(Portable, StructuredLLM):
     """A model all of whose answers are objects of one class.
 
     Core's has no streams of texts, and its other streams begin only when they are read: these keep
-    what held when they were asked for.
+    what held when they were asked for. What is written of an object is no text that grows, so all
+    of it is the delta of a last chunk.
     """
 
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """The object as far as it is written, again and again, as JSON and in ``raw``."""
-        return kept(super().stream_chat(messages, **kwargs))
+        return _told(kept(super().stream_chat(messages, **kwargs)))
 
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
         """The twin of :meth:`stream_chat`."""
-        return akept(await super().astream_chat(messages, **kwargs))
+        return _atold(akept(await super().astream_chat(messages, **kwargs)))
 
     def stream_complete(
         self,
@@ -65,6 +66,24 @@ class StructuredEFTLLM(Portable, StructuredLLM):
     ) -> CompletionResponseAsyncGen:
         """The twin of :meth:`stream_complete`."""
         return await astream_chat_to_completion_decorator(self.astream_chat)(prompt, **kwargs)
+
+
+def _told(stream: ChatResponseGen) -> ChatResponseGen:
+    last: ChatResponse | None = None
+    with closing(stream):
+        for last in stream:
+            yield last.model_copy(update={"delta": ""})
+    if last is not None:
+        yield last.model_copy(update={"delta": last.message.content or ""})
+
+
+async def _atold(stream: ChatResponseAsyncGen) -> ChatResponseAsyncGen:
+    last: ChatResponse | None = None
+    async with aclosing(stream):
+        async for last in stream:
+            yield last.model_copy(update={"delta": ""})
+    if last is not None:
+        yield last.model_copy(update={"delta": last.message.content or ""})
 
 
 class Form:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms import LLM
 from llama_index.core.llms.mock import MockFunctionCallingLLM, MockLLM
 
@@ -47,3 +48,58 @@ def test_what_is_not_claimed_is_not_tested() -> None:
     kit = Mocked(MockLLM)
     kit.claims = CLAIMS - {"usage"}
     assert report(kit)["usage is counted"] == "not claimed"
+
+
+class Blocking(EFTLLM):
+    async def astream_chat(self, messages: Any, **keywords: Any) -> Any:
+        responses = list(self.stream_chat(messages, **keywords))
+
+        async def told() -> Any:
+            for response in responses:
+                yield response
+
+        return told()
+
+
+class Raw(EFTLLM):
+    def stream_complete(self, prompt: str, formatted: bool = False, **keywords: Any) -> Any:
+        del formatted
+        return super().stream_complete(prompt, True, **keywords)
+
+
+class Uncounted(EFTLLM):
+    async def achat(self, messages: Any, **keywords: Any) -> Any:
+        response = await super().achat(messages, **keywords)
+        return response.model_copy(update={"raw": {}})
+
+
+class Nameless(EFTLLM):
+    def chat(self, messages: Any, **keywords: Any) -> Any:
+        response = super().chat(messages, **keywords)
+        for block in response.message.blocks:
+            if isinstance(block, ToolCallBlock):
+                block.tool_call_id = block.tool_name
+        return response
+
+
+class Unkept(EFTLLM):
+    def stream_chat(self, messages: Any, **keywords: Any) -> Any:
+        for response in super().stream_chat(messages, **keywords):
+            response.message.additional_kwargs.pop("tool_calls", None)
+            yield response
+
+
+@pytest.mark.parametrize(
+    ("kind", "trap"),
+    [
+        (Blocking, "the event loop runs on"),
+        (Raw, "complete asks as a user"),
+        (Uncounted, "usage is counted"),
+        (Nameless, "calls are blocks with ids"),
+        (Unkept, "a required tool is called"),
+    ],
+)
+def test_the_kit_finds_what_others_fall_into(engine: Engine, kind: Any, trap: str) -> None:
+    kit = Mocked(lambda: kind(engine=engine, max_tokens=24))
+    kit.room = {"max_tokens": 48}
+    assert report(kit)[trap] not in ("ok", "not claimed")

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from llama_index.core.agent.react import ReActChatFormatter
 from llama_index.core.agent.react.output_parser import ReActOutputParser
-from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.llms import MockLLM
 from llama_index.core.question_gen import LLMQuestionGenerator
 from llama_index.core.schema import QueryBundle
 from llama_index.core.selectors import (
@@ -104,6 +105,19 @@ def test_a_header_that_lists_no_tools_lets_everything_be_said(family: Engine) ->
     rewritten = ReActChatFormatter(system_header="Use {tool_names}.{tool_desc}")
     asked = rewritten.format([FunctionTool.from_defaults(look)], [ChatMessage(content="Where?")])
     assert meant(chat_messages(asked)).actions is None
+
+
+def test_a_react_agent_hands_over_only_to_agents_that_there_are() -> None:
+    agents: Any = [
+        ReActAgent(name=name, description=f"It's {name}'s.", tools=[look], llm=MockLLM())
+        for name in ("one", "two", "three")
+    ]
+    (tool,) = [AgentWorkflow(agents=agents, root_agent="one")._get_handoff_tool(agents[0])]
+    assert tool is not None
+    asked = ReActChatFormatter().format([tool], [ChatMessage(content="Go on.")])
+    actions = meant(chat_messages(asked)).actions
+    assert actions is not None
+    assert actions["handoff"]["properties"]["to_agent"] == {"enum": ["two", "three"]}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -6,15 +6,24 @@ import asyncio
 import json
 from collections.abc import Iterator
 from enum import Enum
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import pytest
 from llama_index.core import Document, Settings, SummaryIndex
+from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.output_parsers import PydanticOutputParser
 from llama_index.core.program import FunctionCallingProgram, LLMTextCompletionProgram
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
-from pydantic import BaseModel, Field, RootModel, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    RootModel,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 
 from eft_integrations import ContextOverflow, EFTError, Engine, UnusableAnswer
 from eft_integrations.chat.asking import request_of
@@ -182,6 +191,39 @@ def test_partial_objects_stream(writer: EFTLLM, way: str) -> None:
 def test_a_structured_models_texts_are_its_objects(writer: EFTLLM) -> None:
     last = list(writer.as_structured_llm(Thing).stream_complete("x"))[-1]
     assert Thing.model_validate_json(last.text) == last.raw
+
+
+async def test_a_structured_models_deltas_join_to_its_text(writer: EFTLLM) -> None:
+    model = writer.as_structured_llm(Thing)
+    streams: list[Any] = [
+        [*model.stream_chat(ASK)],
+        [*model.stream_complete("x")],
+        [part async for part in await model.astream_chat(ASK)],
+        [part async for part in await model.astream_complete("x")],
+    ]
+    for parts in streams:
+        assert all(part.delta == "" for part in parts[:-1])
+        assert Thing.model_validate_json(parts[-1].delta or "") == parts[-1].raw
+
+
+def test_a_chat_engine_shows_and_remembers_an_object(writer: EFTLLM) -> None:
+    chat = SimpleChatEngine.from_defaults(llm=writer.as_structured_llm(Thing))
+    shown = "".join(chat.stream_chat("x").response_gen)
+    assert Thing.model_validate_json(shown)
+    assert chat.chat_history[-1].content == shown
+
+
+class Odd(BaseModel):
+    """Kinds of Python whose schemas have formats and rules that no grammar holds."""
+
+    path: Path
+    names: set[Literal["a", "b"]] = Field(min_length=1)
+    secret: SecretStr
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_annotations_that_a_grammar_cannot_hold_stop_nobody(writer: EFTLLM, way: str) -> None:
+    assert isinstance(WAYS[way](writer.bind(max_tokens=80), Odd), Odd)
 
 
 LAZY: dict[str, Any] = {

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
 
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, MessageRole, ToolCallBlock
 from llama_index.core.program import FunctionCallingProgram
 from llama_index.core.tools import FunctionTool
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, Field, RootModel
 
 from eft_integrations import Engine, InvalidRequest, UnknownOption, UnusableAnswer
 from eft_integrations.chat.events import Named
+from eft_integrations.chat.schema import FORMATS, closed
 from eft_integrations.llama_index import EFTLLM
 from eft_integrations.llama_index.messages import chat_messages
 from eft_integrations.llama_index.responses import _logprob
@@ -21,6 +23,7 @@ from eft_integrations.llama_index.tools import tool_schemas
 
 T = TypeVar("T")
 ASK = "Hello"
+_ODD = {"format": "of its own", "uniqueItems": True}
 
 
 class Box(BaseModel, Generic[T]):
@@ -175,6 +178,36 @@ def test_predict_and_call_may_call_nothing_however_that_is_said(
         )
         assert answer.sources == []
     assert required == [False, False]
+
+
+def test_a_call_that_was_cut_off_says_by_what(caller: EFTLLM) -> None:
+    with pytest.raises(UnusableAnswer, match=r"ended by 'length': .*; raise max_tokens"):
+        caller.predict_and_call(TOOLS, ASK, max_tokens=4)
+    with caller.cancel_scope() as scope:
+        scope.cancel()
+        with pytest.raises(UnusableAnswer, match=r"ended by 'cancelled': .*scope was cancelled"):
+            caller.predict_and_call(TOOLS, ASK)
+    with pytest.raises(UnusableAnswer, match=r"ended by 'stop': .*; pass tool_required=True"):
+        caller.get_tool_calls_from_response(caller.chat_with_tools(TOOLS, ASK, tool_choice="none"))
+
+
+def read(path: Path, tags: set[str], size: Annotated[float, Field(json_schema_extra=_ODD)]) -> str:
+    """Read a file."""
+    return f"{path} {sorted(tags)} {size}"
+
+
+def test_annotations_that_no_grammar_holds_stop_no_agent(caller: EFTLLM) -> None:
+    tools = [FunctionTool.from_defaults(read), *TOOLS]
+    response = caller.chat_with_tools(tools, ASK, tool_choice="read")
+    (call,) = caller.get_tool_calls_from_response(response)
+    assert {*call.tool_kwargs} == {"path", "tags", "size"}
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_formats_that_a_grammar_knows_are_held(engine: Engine, name: str) -> None:
+    engine.generate("Hello", json_schema={"type": "string", "format": name}, max_tokens=1)
+    kept = {"type": "object", "properties": {"a": {"type": "string", "format": name}}}
+    assert closed(kept)["properties"] == kept["properties"]
 
 
 def test_a_generic_class_keeps_its_name(caller: EFTLLM) -> None:
