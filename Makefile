@@ -40,7 +40,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/pytest -m 'not slow'
+	$(BIN)/pytest -m 'not slow' --numprocesses auto --maxprocesses 4 --dist loadfile --benchmark-disable
 
 test-slow: $(VENV)/.test
 	$(BIN)/pytest -m slow

@@ -50,12 +50,6 @@ from eft_integrations.options import parse
 from eft_integrations.remote.fields import ServedFields
 
 dispatcher = get_dispatcher(__name__)
-# What to do about an answer without a call, by how it ended.
-_OF_UNFINISHED = {
-    "length": "raise max_tokens",
-    "timeout": "raise timeout",
-    "cancelled": "its scope was cancelled",
-}
 
 
 class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
@@ -257,12 +251,7 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
         """
         blocks = [b for b in response.message.blocks if isinstance(b, ToolCallBlock)]
         if not blocks and error_on_no_tool_call:
-            text, raw = response.message.content or "", response.raw or {}
-            reason = raw.get("finish_reason") if isinstance(raw, Mapping) else None
-            remedy = _OF_UNFINISHED.get(str(reason), "pass tool_required=True")
-            raise UnusableAnswer(
-                f"the answer calls no tool, it ended by {reason!r}: {text[:80]!r}; {remedy}"
-            )
+            raise UnusableAnswer(_without_call(response))
         return [
             ToolSelection(
                 tool_id=block.tool_call_id or block.tool_name,
@@ -387,3 +376,16 @@ def _start(output_cls: Any, prompt: Any, arguments: Any) -> LLMStructuredPredict
 
 
 RECOGNIZED_LLMS[EFTLLM.class_name()] = EFTLLM
+
+
+def _without_call(response: ChatResponse) -> str:
+    """What is wrong with an answer that calls no tool, by how it ended."""
+    text, raw = response.message.content or "", response.raw or {}
+    reason = raw.get("finish_reason") if isinstance(raw, Mapping) else None
+    remedy = {"timeout": "raise timeout", "cancelled": "its scope was cancelled"}.get(str(reason))
+    if reason == "length" and raw.get("problems"):  # half a call
+        remedy = "raise max_tokens"
+    return (
+        f"the answer calls no tool, it ended by {reason!r}: {text[:80]!r}; "
+        f"{remedy or 'pass tool_required=True'}"
+    )

@@ -188,7 +188,7 @@ BAD: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("arguments", BAD, ids=str)
+@pytest.mark.parametrize("arguments", BAD, ids=lambda some: str([*some, *map(type, some.values())]))
 def test_what_cannot_be_rendered_is_refused_in_one_line(
     engine: Engine, arguments: dict[str, Any]
 ) -> None:
