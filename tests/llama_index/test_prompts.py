@@ -11,9 +11,11 @@ from llama_index.core.agent.react import ReActChatFormatter
 from llama_index.core.agent.react.output_parser import ReActOutputParser
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.evaluation import CorrectnessEvaluator
 from llama_index.core.llms import MockLLM
+from llama_index.core.postprocessor import LLMRerank
 from llama_index.core.question_gen import LLMQuestionGenerator
-from llama_index.core.schema import QueryBundle
+from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 from llama_index.core.selectors import (
     LLMMultiSelector,
     LLMSingleSelector,
@@ -242,3 +244,16 @@ def test_complete_goes_through_the_template(engine: Engine) -> None:
     assert later["usage"] == raw["usage"]
     formatted: Any = llm.complete("Hello", formatted=True).raw
     assert formatted["usage"]["prompt_tokens"] < raw["usage"]["prompt_tokens"]
+
+
+def test_forms_that_text_parsers_read_may_be_bound(family: Engine) -> None:
+    """As docs/llama_index.md says."""
+    llm = EFTLLM(engine=family, max_tokens=40)
+    ranking = llm.bind(regex=r"(Doc: [1-3], Relevance: (10|[1-9])\n){1,3}")
+    nodes = [NodeWithScore(node=TextNode(text=text)) for text in ("Oslo", "Rome", "Bern")]
+    found = LLMRerank(llm=ranking, top_n=2).postprocess_nodes(nodes, query_str="Which is Rome?")
+    assert 1 <= len(found) <= 2
+    judge = CorrectnessEvaluator(llm=llm.bind(regex=r"[1-5]\.0\n[^\n]+"))
+    result = judge.evaluate(query="Who?", response="Ada.", reference="Ada.")
+    assert result.score in (1, 2, 3, 4, 5)
+    assert result.feedback
