@@ -375,9 +375,6 @@ def _start(output_cls: Any, prompt: Any, arguments: Any) -> LLMStructuredPredict
     )
 
 
-RECOGNIZED_LLMS[EFTLLM.class_name()] = EFTLLM
-
-
 def _without_call(response: ChatResponse) -> str:
     """What is wrong with an answer that calls no tool, by how it ended."""
     text, raw = response.message.content or "", response.raw or {}
@@ -389,3 +386,6 @@ def _without_call(response: ChatResponse) -> str:
         f"the answer calls no tool, it ended by {reason!r}: {text[:80]!r}; "
         f"{remedy or 'pass tool_required=True'}"
     )
+
+
+RECOGNIZED_LLMS[EFTLLM.class_name()] = EFTLLM
