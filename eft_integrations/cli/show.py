@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.measure import Measurement
 
 from eft_integrations.cli import arguments as given
 from eft_integrations.cli import members as which
@@ -122,10 +121,9 @@ def _draw(trace: Trace) -> None:
     console.print()
     console.print(viz.legend(trace, is_plain=is_plain))
     console.print()
-    table = viz.table(trace, is_plain=is_plain)
     # A pipe has no width, and whoever reads it wants every digit.
-    whole = Measurement.get(console, console.options.update(width=_WIDEST), table).maximum
-    (console if console.is_terminal else Console(width=whole)).print(table)
+    wide = console if console.is_terminal else Console(width=_WIDEST)
+    wide.print(viz.table(trace, is_plain=is_plain))
 
 
 def _write(trace: Trace, question: str, path: Path) -> None:

@@ -116,7 +116,7 @@ class Preparer:
         """Stop strings that are control tokens, which have no text to be found in."""
         control = self.encoder.control
         for stop in sampling.stop_strings:
-            within = next((t for t in self.encoder.silent if t in stop and t != stop), None)
+            within = next((token for token in self.encoder.silent if token in stop), None)
             if within and stop not in control:
                 raise InvalidRequest(
                     f"stop {stop!r} can never be met: it holds {within!r}, which is a control "

@@ -100,23 +100,24 @@ def bounded(tools: Sequence[Any], messages: Sequence[Turn]) -> list[Any]:
 
 def _handing_over(tool: Any) -> Any:
     function = tool.get("function") if isinstance(tool, Mapping) else None
-    agents = _agents(str((function or {}).get("description")))
-    if not agents:
+    if not isinstance(function, Mapping) or not function.get("parameters"):
         return tool
-    told = copy.deepcopy(tool)
-    told["function"]["parameters"]["properties"]["to_agent"] = {"enum": agents}
-    return told
+    form = _to_agents(function["parameters"], str(function.get("description")))
+    return {**tool, "function": {**function, "parameters": form}}
 
 
-def _agents(description: str) -> list[str]:
-    """To whom a tool may hand over, if it is the one that LlamaIndex makes for that."""
+def _to_agents(form: Any, description: str) -> Any:
+    """Parameters of the tool that LlamaIndex makes to hand over: only to whom there is."""
     before, found, behind = description.partition(_HANDOFF)
     if before or not found:
-        return []
+        return form
     try:
-        return [*ast.literal_eval(behind.strip())]  # LlamaIndex prints a dict of descriptions
+        agents = [*ast.literal_eval(behind.strip())]  # LlamaIndex prints a dict of descriptions
     except (ValueError, SyntaxError):
-        return []
+        return form
+    if not agents:
+        return form
+    return {**form, "properties": {**form["properties"], "to_agent": {"enum": agents}}}
 
 
 def _selects(tool: Any) -> bool:
@@ -146,10 +147,7 @@ def _actions(header: str) -> Mapping[str, Any] | None:
         schema = _schema(text)
         if schema is None:
             return None
-        if agents := _agents(description):
-            schema = copy.deepcopy(dict(schema))
-            schema["properties"]["to_agent"] = {"enum": agents}
-        told[name] = schema
+        told[name] = _to_agents(schema, description)
     return told or None
 
 

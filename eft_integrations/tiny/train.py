@@ -182,7 +182,7 @@ class Checkpoint:
     """
 
     path: Path
-    made_for: str = ""
+    made_for: str
 
     def set_aside(self) -> None:
         """Make room for a run from nothing: nobody may go on from what another run left."""
@@ -222,10 +222,10 @@ class Checkpoint:
             _log.info("no checkpoint at %s: beginning at step 0 of %d", self.path, num_steps)
             return 0
         state = torch.load(self.path, weights_only=True)
-        made_for = state.get("made_for", "nothing that it tells")
-        if made_for != self.made_for or state["step"] > num_steps:
+        its = state.get("made_for", "nothing that it tells")
+        if its != self.made_for or state["step"] > num_steps:
             raise InvalidRequest(
-                f"cannot go on from {self.path}: it has {state['step']} steps of {made_for}, "
+                f"cannot go on from {self.path}: it has {state['step']} steps of {its}, "
                 f"the recipe {num_steps} of {self.made_for}; leave out --resume to begin anew"
             )
         _log.info("going on from %s at step %d of %d", self.path, state["step"], num_steps)
