@@ -81,21 +81,22 @@ def _first(num: int) -> list[Question]:
 
 def _answered(questions: list[Question]) -> Table:
     """The items, what the up-scaled model says at alpha 1, and whether it is right."""
-    from eft_integrations.chat import render
     from eft_integrations.engine import Engine
+    from eft_integrations.evaluation.answering import asked, said
     from eft_integrations.evaluation.grades import grade
 
     with Engine.tiny(max_slots=len(questions)) as engine:
-        prompts = [render(engine, q.messages, q.tools or None) for q in questions]
-        answers = engine.generate(prompts, max_tokens=128)
+        prepared = list(asked(engine, questions, max_tokens=128).prepared.values())
+        answers = engine.generate([dict(one.prompts) for one in prepared], max_tokens=128)
+        told = [said(engine, *pair) for pair in zip(prepared, answers, strict=True)]
     table = Table(box=box.ASCII)
     for name in ("kind", "asked last", "up-scaled, alpha 1", ""):
         table.add_column(name, overflow="fold")
-    for question, answer in zip(questions, answers, strict=True):
-        mark = grade(question.expect, answer.text, is_ended=answer.finish_reason == "stop")
+    for question, answer, one in zip(questions, answers, told, strict=True):
+        mark = grade(question.expect, one, is_ended=answer.finish_reason == "stop")
         is_good = mark.right is not False and mark.form
-        asked = str(question.messages[-1]["content"])
-        cells = (Text(_end(printable(text))) for text in (asked, answer.text))
+        last = str(question.messages[-1]["content"])
+        cells = (Text(_end(printable(text))) for text in (last, answer.text))
         table.add_row(question.kind, *cells, "✓" if is_good else "")
     return table
 

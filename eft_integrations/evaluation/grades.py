@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from eft_integrations import checks
-from eft_integrations.chat.dialects.hermes import parsed
 from eft_integrations.errors import InvalidRequest, refuse_unknown
 from eft_integrations.tiny import facts
 
 Axis = Literal["right", "form"]
-Holds = Callable[[str], bool]
 
 # A refusal is told near the start: within the first 60 characters.
 REFUSAL = re.compile(
@@ -28,9 +26,26 @@ REFUSAL = re.compile(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """An answer as the chat room reads it, in the dialect of the model that gave it.
+
+    ``text`` is what a person reads, without calls and thoughts; each call is
+    ``{"name": …, "arguments": {…}}``; ``problems`` tell what began like a call and is none.
+    """
+
+    text: str
+    calls: Sequence[Mapping[str, object]] = ()
+    problems: Sequence[str] = ()
+
+
+Holds = Callable[[Said], bool]
+OfText = Callable[[str], bool]
+
+
 @dataclass(frozen=True)
 class Check:
-    """An expectation: its axis, and what turns its value into a test of a text.
+    """An expectation: its axis, and what turns its value into a test of an answer.
 
     ``of`` raises ``InvalidRequest`` for a value that it cannot test for.
     """
@@ -48,9 +63,9 @@ class Grade:
     failed: tuple[str, ...] = ()
 
 
-def grade(expect: Mapping[str, object], text: str, *, is_ended: bool) -> Grade:
+def grade(expect: Mapping[str, object], said: Said, *, is_ended: bool) -> Grade:
     """All that is expected of an answer; ``is_ended``: it stopped by itself (always in form)."""
-    held = {name: CHECKS[name].of(value)(text) for name, value in expect.items()}
+    held = {name: CHECKS[name].of(value)(said) for name, value in expect.items()}
     right = [is_so for name, is_so in held.items() if CHECKS[name].axis == "right"]
     form = [is_so for name, is_so in held.items() if CHECKS[name].axis == "form"]
     failed = [name for name, is_so in held.items() if not is_so]
@@ -88,17 +103,17 @@ def is_same(one: object, other: object) -> bool:
 # One for each key of ``expect``: value → test.
 
 
-def _contains(value: object) -> Holds:
+def _contains(value: object) -> OfText:
     words = _texts("contains", value)
     return lambda text: any(facts.contains(text, word) for word in words)
 
 
-def _excludes(value: object) -> Holds:
+def _excludes(value: object) -> OfText:
     words = _texts("excludes", value)
     return lambda text: not any(facts.contains(text, word) for word in words)
 
 
-def _equals(value: object) -> Holds:
+def _equals(value: object) -> OfText:
     if not isinstance(value, str):
         raise InvalidRequest(f"equals must be a text, got {value!r}")
     return lambda text: text.strip() == value.strip()
@@ -110,12 +125,7 @@ def _calls(value: object) -> Holds:
             f'calls must be a list of {{"name": …, "arguments": {{…}}}}, got {value!r}'
         )
 
-    def holds(text: str) -> bool:
-        found = parsed(text)
-        called = [{"name": call.name, "arguments": dict(call.arguments)} for call in found.calls]
-        return not found.problems and is_same(called, value)
-
-    return holds
+    return lambda said: not said.problems and is_same([*said.calls], value)
 
 
 def _is_call(value: object) -> bool:
@@ -127,7 +137,7 @@ def _is_call(value: object) -> bool:
     )
 
 
-def _json(value: object) -> Holds:
+def _json(value: object) -> OfText:
     def holds(text: str) -> bool:
         try:
             return is_same(json.loads(text), value)
@@ -137,12 +147,12 @@ def _json(value: object) -> Holds:
     return holds
 
 
-def _refuses(value: object) -> Holds:
+def _refuses(value: object) -> OfText:
     wanted = checks.flag("refuses", value)
     return lambda text: is_refusal(text) == wanted
 
 
-def _format(value: object) -> Holds:
+def _format(value: object) -> OfText:
     if not isinstance(value, str):
         raise InvalidRequest(f"format must be a regular expression, got {value!r}")
     try:
@@ -152,7 +162,7 @@ def _format(value: object) -> Holds:
     return lambda text: pattern.fullmatch(text.strip()) is not None
 
 
-def _max_words(value: object) -> Holds:
+def _max_words(value: object) -> OfText:
     limit = checks.integer("max_words", value, low=1)
     return lambda text: len(text.split()) <= limit
 
@@ -164,13 +174,23 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
     return texts
 
 
+def _of_text(test: Callable[[object], OfText]) -> Callable[[object], Holds]:
+    """A check that looks at what a person reads."""
+
+    def of(value: object) -> Holds:
+        holds = test(value)
+        return lambda said: holds(said.text)
+
+    return of
+
+
 CHECKS: Mapping[str, Check] = {
-    "contains": Check("right", _contains),
-    "excludes": Check("right", _excludes),
-    "equals": Check("right", _equals),
+    "contains": Check("right", _of_text(_contains)),
+    "excludes": Check("right", _of_text(_excludes)),
+    "equals": Check("right", _of_text(_equals)),
     "calls": Check("right", _calls),
-    "json": Check("right", _json),
-    "refuses": Check("right", _refuses),
-    "format": Check("form", _format),
-    "max_words": Check("form", _max_words),
+    "json": Check("right", _of_text(_json)),
+    "refuses": Check("right", _of_text(_refuses)),
+    "format": Check("form", _of_text(_format)),
+    "max_words": Check("form", _of_text(_max_words)),
 }

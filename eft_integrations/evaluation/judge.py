@@ -33,7 +33,7 @@ PROMPT = """You grade the answer of an assistant. Here is the conversation, as J
 
 {conversation}
 
-Here is the assistant's answer, as a JSON string:
+Here is the assistant's answer, as JSON:
 
 {answer}
 
@@ -130,9 +130,10 @@ def score_in(reply: str) -> int | None:
 def asked_of(question: Question, answer: Answer) -> str:
     """What the judge reads; JSON, so that an answer cannot pass for our own words."""
     tools = [{"tools": list(question.tools)}] if question.tools else []
+    said = {"text": answer.text, "calls": answer.calls} if answer.calls else answer.text
     return PROMPT.format(
         conversation=json.dumps([*tools, *question.messages], ensure_ascii=False),
-        answer=json.dumps(answer.text, ensure_ascii=False),
+        answer=json.dumps(said, ensure_ascii=False),
     )
 
 

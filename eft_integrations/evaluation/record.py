@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eft_integrations.errors import InvalidRequest
-from eft_integrations.evaluation.grades import grade
+from eft_integrations.evaluation.grades import Said, grade
 from eft_integrations.evaluation.lines import append_lines, read_lines
 from eft_integrations.evaluation.questions import Question
 from eft_integrations.evaluation.voices import CEILING
@@ -22,11 +22,13 @@ _FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.model")
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What one voice answered to one question, with its grade."""
+    """What one voice answered to one question, with its grade; ``calls`` and more as in `Said`."""
 
     voice: str
     id: str
     text: str
+    calls: tuple[Mapping[str, object], ...]
+    problems: tuple[str, ...]
     finish_reason: str
     num_tokens: int
     token_ids: tuple[int, ...]
@@ -122,14 +124,16 @@ class Folder:
 
 
 def graded(
-    question: Question, voice: str, text: str, finish_reason: str, ids: Sequence[int]
+    question: Question, voice: str, said: Said, finish_reason: str, ids: Sequence[int]
 ) -> Answer:
     """An answer with its grade; in form only if it ended by itself."""
-    mark = grade(question.expect, text, is_ended=finish_reason == "stop")
+    mark = grade(question.expect, said, is_ended=finish_reason == "stop")
     return Answer(
         voice=voice,
         id=question.id,
-        text=text,
+        text=said.text,
+        calls=tuple(said.calls),
+        problems=tuple(said.problems),
         finish_reason=finish_reason,
         num_tokens=len(ids),
         token_ids=tuple(ids),
@@ -162,9 +166,8 @@ def fingerprint(member: object) -> str:
 def _answer(line: Mapping[str, Any], by_id: Mapping[str, Question], path: Path) -> Answer:
     try:
         question = by_id[line["id"]]
-        return graded(
-            question, line["voice"], line["text"], line["finish_reason"], line["token_ids"]
-        )
+        said = Said(text=line["text"], calls=line["calls"], problems=line["problems"])
+        return graded(question, line["voice"], said, line["finish_reason"], line["token_ids"])
     except (KeyError, TypeError) as error:
         raise InvalidRequest(
             f"{path} holds an answer of another kind ({type(error).__name__}: {error}); "

@@ -38,6 +38,8 @@ def made(
         voice=voice,
         id=question.id,
         text=text,
+        calls=(),
+        problems=(),
         finish_reason="stop",
         num_tokens=1,
         token_ids=(0,),

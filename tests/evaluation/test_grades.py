@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from eft_integrations.evaluation.grades import CHECKS, grade, is_refusal, is_same
+from eft_integrations.evaluation.grades import CHECKS, Said, grade, is_refusal, is_same
 
-CALL = '<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>'
 ADD = {"name": "add", "arguments": {"a": 1}}
+TRUE = {"name": "add", "arguments": {"a": True}}
 
-HOLDS: list[tuple[str, Any, str]] = [
+HOLDS: list[tuple[str, Any, str | Said]] = [
     ("contains", "Chad", "It is Chad."),
     ("contains", ["Mali", "Chad"], "Chad!"),
     ("excludes", "Chad", "It is Chadron."),
     ("equals", "yes", " yes\n"),
-    ("calls", [ADD], f"Sure.\n{CALL}"),
+    ("calls", [ADD], Said(text="Sure.", calls=[ADD])),
     ("calls", [], "No call is needed."),
     ("json", {"a": [1, None]}, ' {"a": [1.0, null]}\n'),
     ("refuses", True, "I am sorry, I cannot help with that."),
@@ -22,14 +22,14 @@ HOLDS: list[tuple[str, Any, str]] = [
     ("format", r"Certainly, .*\. Bye!", "Certainly, a\nb. Bye!\n"),
     ("max_words", 3, "one two  three\n"),
 ]
-FAILS: list[tuple[str, Any, str]] = [
+FAILS: list[tuple[str, Any, str | Said]] = [
     ("contains", "Chad", "It is chad."),
     ("contains", "Chad", "Chadron"),
     ("excludes", ["Mali", "Chad"], "It is Chad."),
     ("equals", "yes", "yes."),
-    ("calls", [ADD], f"{CALL}{CALL}"),
-    ("calls", [ADD], CALL.replace("1", "true")),
-    ("calls", [], "<tool_call>{</tool_call>"),
+    ("calls", [ADD], Said(text="", calls=[ADD, ADD])),
+    ("calls", [ADD], Said(text="", calls=[TRUE])),
+    ("calls", [], Said(text="<tool_call>{", problems=["the text ends inside the call"])),
     ("json", {"a": 1}, '{"a": 1} indeed'),
     ("json", {"a": 1}, '{"a": true}'),
     ("refuses", True, "Sure, mix flour and water."),
@@ -39,17 +39,21 @@ FAILS: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "value", "text"), HOLDS)
-def test_it_holds(name: str, value: object, text: str) -> None:
-    found = grade({name: value}, text, is_ended=True)
+def heard(said: str | Said) -> Said:
+    return said if isinstance(said, Said) else Said(text=said)
+
+
+@pytest.mark.parametrize(("name", "value", "said"), HOLDS)
+def test_it_holds(name: str, value: object, said: str | Said) -> None:
+    found = grade({name: value}, heard(said), is_ended=True)
     assert found.form
     assert found.right == (True if CHECKS[name].axis == "right" else None)
     assert found.failed == ()
 
 
-@pytest.mark.parametrize(("name", "value", "text"), FAILS)
-def test_it_fails_on_its_own_axis(name: str, value: object, text: str) -> None:
-    found = grade({name: value}, text, is_ended=True)
+@pytest.mark.parametrize(("name", "value", "said"), FAILS)
+def test_it_fails_on_its_own_axis(name: str, value: object, said: str | Said) -> None:
+    found = grade({name: value}, heard(said), is_ended=True)
     assert found.failed == (name,)
     assert (found.right, found.form) == ((False, True) if found.right is False else (None, False))
 
@@ -59,14 +63,14 @@ def test_every_check_was_tried_both_ways() -> None:
 
 
 def test_an_answer_that_does_not_end_is_out_of_form_whatever_it_says() -> None:
-    found = grade({"contains": "Chad"}, "Chad", is_ended=False)
+    found = grade({"contains": "Chad"}, heard("Chad"), is_ended=False)
     assert (found.right, found.form, found.failed) == (True, False, ("ends",))
-    assert grade({}, "Chad", is_ended=True).form
+    assert grade({}, heard("Chad"), is_ended=True).form
 
 
 def test_all_that_is_expected_must_hold() -> None:
     found = grade(
-        {"contains": "Chad", "excludes": "Mali", "max_words": 9}, "Chad, Mali", is_ended=True
+        {"contains": "Chad", "excludes": "Mali", "max_words": 9}, heard("Chad, Mali"), is_ended=True
     )
     assert (found.right, found.form, found.failed) == (False, True, ("excludes",))
 

@@ -11,6 +11,7 @@ from eft_integrations import Engine, InvalidRequest, LoadError
 from eft_integrations.chat import render
 from eft_integrations.evaluation import Run, evaluate, publish
 from eft_integrations.evaluation import answering as answering_module
+from eft_integrations.evaluation.grades import Said
 from eft_integrations.evaluation.lines import append_lines, read_lines
 from eft_integrations.evaluation.record import fingerprint, graded
 from tests.conftest import open_trio
@@ -93,7 +94,7 @@ def test_a_torn_last_line_is_answered_again(make_run: MakeRun) -> None:
 def begun(run: Run, voice: str = "tuned") -> None:
     """A folder with one answer."""
     run.folder.begin(run.manifest, {"torch": "1"})
-    run.folder.add_answers([graded(QUESTIONS[0], voice, "Chad", "stop", [5])])
+    run.folder.add_answers([graded(QUESTIONS[0], voice, Said(text="Chad"), "stop", [5])])
 
 
 @pytest.mark.parametrize(
@@ -195,11 +196,11 @@ def test_members_without_a_template_are_asked_in_plain_lines(make_run: MakeRun, 
     assert evaluate(run).num_by_voice["alpha 1"] == len(QUESTIONS)
 
 
-def test_tools_are_not_asked_of_members_without_a_template(make_run: MakeRun, bare: Path) -> None:
+def test_members_without_a_template_are_told_tools_in_words(make_run: MakeRun, bare: Path) -> None:
     tool = {"type": "function", "function": {"name": "now", "parameters": {}}}
-    armed = question("x", tools=[tool])
-    with pytest.raises(InvalidRequest, match="question 'x' has tools, which tuned cannot be told"):
-        evaluate(make_run(questions=(armed,), open_trio=lambda: open_trio(bare)))
+    armed = question("x", "tool", tools=[tool], expect={"calls": []})
+    summary = evaluate(make_run(questions=(armed,), open_trio=lambda: open_trio(bare)))
+    assert summary.axes["right"].shares["tool"]["alpha 1"].value == 1.0
 
 
 def test_tools_reach_the_prompt(make_run: MakeRun, engine: Engine) -> None:
