@@ -79,20 +79,20 @@ def _prepared(engine: Engine, question: Question, templates: Mapping[str, str] |
 
 def said(engine: Engine, prepared: Prepared, generation: Generation) -> Said:
     """An answer as the chat room reads it."""
-    text, problems = "", list[str]()
+    text, problems, calls = "", list[str](), list[dict[str, object]]()
     names, arguments = dict[int, str](), dict[int, str]()
     for event in events_of(engine, prepared, generation):
         match event:
             case TextDelta():
                 text += event.text
             case CallStart():
-                names[event.index] = event.name
+                names[event.index], arguments[event.index] = event.name, ""
             case CallDelta():
-                arguments[event.index] = arguments.get(event.index, "") + event.arguments
+                arguments[event.index] += event.arguments
             case Problem():
                 problems.append(event.reason)
-                names.pop(-1 if event.index is None else event.index, None)
-    calls = []
+                if event.index is not None:
+                    del names[event.index]
     for index, name in names.items():
         try:
             calls.append({"name": name, "arguments": json.loads(arguments[index])})

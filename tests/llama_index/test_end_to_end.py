@@ -211,6 +211,25 @@ def test_streamed_answers_are_the_same(writer: EFTLLM, library: VectorStoreIndex
 
 
 @slow
+@pytest.mark.parametrize(
+    ("mode", "least"),
+    [(ChatMode.CONDENSE_PLUS_CONTEXT, 2), (ChatMode.CONTEXT, 8), (ChatMode.CONDENSE_QUESTION, 6)],
+)
+def test_chats_of_two_turns_are_answered(
+    writer: EFTLLM, library: VectorStoreIndex, mode: ChatMode, least: int
+) -> None:
+    """Each document is asked for once in a first turn, and once in a second one."""
+    first, second = [], []
+    for (_, asked, _), (_, then, _) in zip(ITEMS, (*ITEMS[1:], ITEMS[0]), strict=True):
+        chat = library.as_chat_engine(chat_mode=mode, llm=writer)
+        first.append(str(chat.chat(asked)))
+        second.append(str(chat.chat(then)))
+        assert len(chat.chat_history) == 4
+    assert num_right(first) >= 8
+    assert num_right([*second[-1:], *second[:-1]]) >= least
+
+
+@slow
 @beyond
 def test_a_chat_engine_remembers_its_first_turn(writer: EFTLLM, index: VectorStoreIndex) -> None:
     chat = index.as_chat_engine(chat_mode=ChatMode.CONDENSE_PLUS_CONTEXT, llm=writer)
