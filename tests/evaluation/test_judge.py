@@ -222,3 +222,10 @@ def test_an_answer_cannot_pass_for_the_judges_instructions() -> None:
 def test_a_judge_reads_the_tools_that_there_were() -> None:
     question = replace(QUESTIONS[0], tools=({"type": "function", "function": {"name": "look"}},))
     assert '[{"tools": [{"type": "function"' in asked_of(question, made("v", question, text="x"))
+
+
+def test_calls_are_judged_beside_the_text() -> None:
+    call = {"name": "now", "arguments": {"zone": "Ω"}}
+    answer = replace(made("v", QUESTIONS[0], text="Sure."), calls=(call,))
+    told = '{"text": "Sure.", "calls": [{"name": "now", "arguments": {"zone": "Ω"}}]}'
+    assert told in asked_of(QUESTIONS[0], answer)

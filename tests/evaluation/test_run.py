@@ -166,6 +166,22 @@ def test_a_folder_that_cannot_be_written_is_refused(make_run: MakeRun, tmp_path:
         evaluate(make_run(open_trio=refusing))
 
 
+def test_calls_are_kept_and_graded_anew(make_run: MakeRun) -> None:
+    call = {"name": "now", "arguments": {"zone": 1}}
+    right, broken = (
+        question(name, "tool", expect={"calls": [call] if name == "r" else []}) for name in "rb"
+    )
+    run = make_run(questions=(right, broken), open_trio=refusing)
+    run.folder.begin(run.manifest, {})
+    said = (Said(text="", calls=[call]), Said(text="<tool_call>", problems=["it is cut"]))
+    pairs = zip((right, broken), said, strict=True)
+    answers = [graded(one, "tuned", heard, "stop", [5]) for one, heard in pairs]
+    run.folder.add_answers(answers)
+    found = run.folder.answers(run.questions)
+    assert [answer.right for answer in found.values()] == [True, False]
+    assert [*found.values()] == answers
+
+
 def test_foreign_answers_are_refused(make_run: MakeRun) -> None:
     run = make_run(open_trio=refusing)
     run.folder.begin(run.manifest, {})
