@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,16 @@ from eft_integrations.llama_index import EFTLLM
 
 HERE = Path(__file__).parent
 # What LlamaIndex itself leaves behind: agents look through themselves with inspect and meet what
-# pydantic deprecates; loops and data bases are dropped without being closed.
+# pydantic deprecates; loops and data bases are dropped without being closed, and the thread of such
+# a data base finds its loop closed.
 LEFT = (
     "ignore::DeprecationWarning:inspect",
     "ignore:is_running called from within a step:DeprecationWarning",
     "ignore:unclosed event loop:ResourceWarning",
     "ignore:unclosed <socket.socket:ResourceWarning",
     "ignore:<aiosqlite.core.Connection:ResourceWarning",
+    "ignore:Exception in thread .*_connection_worker_thread:"
+    "pytest.PytestUnhandledThreadExceptionWarning",
 )
 
 
@@ -40,6 +44,9 @@ def _collected() -> Iterator[None]:
     """What is left behind is found here, and not in a test of another room."""
     yield
     gc.collect()
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            thread.join(timeout=2)
 
 
 @pytest.fixture
