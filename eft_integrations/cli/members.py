@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from eft_integrations import tiny
 from eft_integrations.cli import values
+from eft_integrations.cli.boundary import interrupted_by
 from eft_integrations.errors import InvalidRequest
 from eft_integrations.mixture import Mixture, Roles, effective, resolve
 
@@ -129,9 +131,10 @@ class Members:
         for mixture in mixtures:
             resolve(effective(mixture, roles.default()), roles)
         common: dict[str, Any] = {**self.placement, **settings, "mixture": mixtures[0]}
-        if self.are_embedded:
-            return Engine.tiny(tuned=self.embedded, **common)
-        return Engine.from_pretrained(**by_role, **common)
+        with interrupted_by(SIGINT):
+            if self.are_embedded:
+                return Engine.tiny(tuned=self.embedded, **common)
+            return Engine.from_pretrained(**by_role, **common)
 
 
 def _refuse_nothing_to_mix(by_role: Mapping[str, Any], mixture: Mixture) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
+from signal import SIGTERM
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from eft_integrations.cli import arguments as options
 from eft_integrations.cli import members as which
 from eft_integrations.cli import values
+from eft_integrations.cli.boundary import interrupted_by
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -41,26 +41,6 @@ def serve_vllm(
     from eft_integrations.vllm import embedded, serve
 
     own = embedded() if members.are_embedded else nullcontext(members.by_role)
-    with _terminated_as_interrupted(), own as trio:
+    # Once vLLM begins, signals are its own.
+    with interrupted_by(SIGTERM), own as trio:
         serve(context.args, **trio, mixture=mixture, draft_tokens=draft_tokens)
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM closes what is open, as Ctrl-C does; once vLLM begins, both are its own."""
-    heard = []
-
-    def stop(number: int, _frame: object) -> None:
-        heard.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except Exception as error:
-        # Native code that is interrupted, as it reads weights, may tell of any other error.
-        if heard:
-            raise KeyboardInterrupt from error
-        raise
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -2,7 +2,11 @@
 
 import signal
 import subprocess
+from contextlib import suppress
 
+import pytest
+
+from eft_integrations import Engine
 from eft_integrations.cli.boundary import printable
 from tests.cli.conftest import COMMAND, Eft
 
@@ -29,6 +33,30 @@ def test_ctrl_c_ends_ask_quietly_with_130(endless: list[str]) -> None:
     asked.send_signal(signal.SIGINT)
     _, told = asked.communicate()
     assert (told, asked.returncode) == (b"", 130)
+
+
+@pytest.mark.parametrize("is_ignored", [False, True])
+def test_ctrl_c_that_native_code_tells_as_another_error_ends_with_130(
+    eft: Eft, family: list[str], monkeypatch: pytest.MonkeyPatch, is_ignored: bool
+) -> None:
+    """As safetensors does where it meets it reading weights; who ignores it hears the error."""
+
+    def load(**_: object) -> Engine:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise ValueError("no shape")
+
+    monkeypatch.setattr(Engine, "from_pretrained", load)
+    before = signal.getsignal(signal.SIGINT)
+    if is_ignored:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        result = eft("ask", "Hello", *family)
+    finally:
+        left = signal.signal(signal.SIGINT, before)
+    assert result.exit_code == (1 if is_ignored else 130)
+    assert isinstance(result.exception, ValueError if is_ignored else SystemExit)
+    assert left is (signal.SIG_IGN if is_ignored else before)
 
 
 def test_an_answer_that_is_cut_is_called_so(eft: Eft, endless: list[str]) -> None:
