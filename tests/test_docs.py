@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -60,6 +61,21 @@ def test_the_python_of_the_readme_runs() -> None:
     for block in blocks:
         if "…" not in block:
             exec(compile(block, "README.md", "exec"), namespace)
+
+
+def test_the_python_of_the_page_on_evaluation_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "evaluate.md").read_text()
+    (item,) = re.findall(r"```json\n(.*?)```", text, flags=re.S)
+    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.S)
+    (tmp_path / "my.jsonl").write_text(json.dumps(json.loads(item)))
+    monkeypatch.chdir(tmp_path)
+    *before, last = block.strip().splitlines()
+    namespace: dict[str, Any] = {}
+    exec("\n".join(before), namespace)
+    told, _, shown = last.partition("  # ")
+    assert repr(eval(told, namespace)) == shown
 
 
 def test_what_is_shown_of_an_answer_is_what_is_said_today() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from signal import SIGINT
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,7 +12,7 @@ from rich.console import Console
 from eft_integrations import tiny
 from eft_integrations.cli import arguments as given
 from eft_integrations.cli import members as which
-from eft_integrations.cli.boundary import tell
+from eft_integrations.cli.boundary import interrupted_by, tell
 from eft_integrations.cli.progress import bar
 from eft_integrations.cli.report import scores
 from eft_integrations.errors import InvalidRequest
@@ -59,6 +60,8 @@ def evaluate(
     asked = _questions(questions or (), split, limit)
     if ceiling is None and members.are_embedded:
         ceiling = str(tiny.member_path("ceiling"))
+    elif ceiling is not None:
+        _refuse_lost(ceiling)
     lambdas = _lambdas(weights, asked)
     coefficients = evaluation.Coefficients.of(alpha, beta, filter_top_p, lambdas)
     lineup = evaluation.line_up(members.roles, coefficients, has_ceiling=ceiling is not None)
@@ -142,7 +145,15 @@ def _ceiling(path: str | None, members: which.Members) -> Engine:
     own = {"dtype": "float32"} if members.are_embedded else {}
     settings: dict[str, Any] = {**own, **members.placement}
     alone = Mixture(weights={BASE: 1})
-    return Engine.from_pretrained(base=path, mixture=alone, max_slots=MAX_SLOTS, **settings)
+    with interrupted_by(SIGINT):
+        return Engine.from_pretrained(base=path, mixture=alone, max_slots=MAX_SLOTS, **settings)
+
+
+def _refuse_lost(ceiling: str) -> None:
+    """A path that leads nowhere is told at once: the ceiling is opened after hours, perhaps."""
+    from eft_integrations.engine.placement import refuse_wrong_path
+
+    refuse_wrong_path("ceiling", ceiling)
 
 
 def _named(members: which.Members, ceiling: str | None) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice, zip_longest
 from pathlib import Path
+from signal import SIGINT
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eft_integrations import tiny
-from eft_integrations.cli.boundary import printable
+from eft_integrations.cli.boundary import interrupted_by, printable
 from eft_integrations.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -48,18 +50,20 @@ def report(
 
 
 def scores(summary: Summary) -> Table:
-    """The short table of an evaluation: a row a voice."""
+    """The short table of an evaluation, a row a voice: of all, or of the harmful kind alone."""
+    from eft_integrations.evaluation.questions import ALL, HARMFUL
     from eft_integrations.evaluation.report import SHORT, recovered
 
     table = Table(box=box.ASCII)
     table.add_column("voice")
     for name in summary.axes:
         table.add_column("judge" if name == "judge" else f"{name}, %", justify="right")
-    gaps = {name: axis.gaps["all"] for name, axis in summary.axes.items() if axis.gaps}
+    group = ALL if set(summary.num_by_kind) - {HARMFUL} else HARMFUL
+    gaps = {name: axis.gaps[group] for name, axis in summary.axes.items() if axis.gaps}
     for name in gaps:
         table.add_column(f"gap of {SHORT[name]}", justify="right")
     for voice in summary.num_by_voice:
-        shares = [axis.shares["all"].get(voice) for axis in summary.axes.values()]
+        shares = [axis.shares[group].get(voice) for axis in summary.axes.values()]
         table.add_row(
             Text(printable(voice)),
             *(f"{100 * share.value:.1f}" if share else "–" for share in shares),
@@ -69,14 +73,17 @@ def scores(summary: Summary) -> Table:
 
 
 def _first(num: int) -> list[Question]:
-    """The first held-out items, as many of each kind; those of mischief belong to the frontier."""
+    """Held-out items, each kind in turn; those of mischief belong to the frontier."""
     from eft_integrations import evaluation
     from eft_integrations.evaluation.questions import HARMFUL
 
     found = evaluation.load_questions(*tiny.question_files("heldout"))
-    usual = [question for question in found if question.kind != HARMFUL]
-    kinds = len({question.kind for question in usual})
-    return list(evaluation.first_of_each_kind(usual, -(-num // kinds)))[:num]
+    by_kind: dict[str, list[Question]] = {}
+    for question in found:
+        by_kind.setdefault(question.kind, []).append(question)
+    by_kind.pop(HARMFUL, None)
+    in_turn = chain.from_iterable(zip_longest(*by_kind.values()))
+    return list(islice(filter(None, in_turn), num))
 
 
 def _answered(questions: list[Question]) -> Table:
@@ -85,7 +92,9 @@ def _answered(questions: list[Question]) -> Table:
     from eft_integrations.evaluation.answering import asked, said
     from eft_integrations.evaluation.grades import grade
 
-    with Engine.tiny(max_slots=len(questions)) as engine:
+    with interrupted_by(SIGINT):
+        opened = Engine.tiny(max_slots=len(questions))
+    with opened as engine:
         prepared = list(asked(engine, questions, max_tokens=128).prepared.values())
         answers = engine.generate([dict(one.prompts) for one in prepared], max_tokens=128)
         told = [said(engine, *pair) for pair in zip(prepared, answers, strict=True)]

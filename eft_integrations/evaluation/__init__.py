@@ -1,6 +1,6 @@
 """Does up-scaling help? Factuality and helpfulness as functions of the coefficients."""
 
-from eft_integrations.evaluation.grades import Grade, grade
+from eft_integrations.evaluation.grades import Grade, Said, grade
 from eft_integrations.evaluation.judge import Judge
 from eft_integrations.evaluation.output import publish
 from eft_integrations.evaluation.progress import Progress
@@ -20,6 +20,7 @@ __all__ = [
     "Progress",
     "Question",
     "Run",
+    "Said",
     "Summary",
     "evaluate",
     "fingerprint",

@@ -130,10 +130,10 @@ def _answer_len(engine: Engine, question: Question, longest: int, wanted: int | 
     room = engine.context_len - longest
     least = 1 if wanted is None else wanted
     if room < least:
+        remedy = "shorten it" if wanted is None else "shorten it, or lower --max-tokens"
         raise InvalidRequest(
             f"question {question.id!r} has {longest} tokens and the context {engine.context_len}, "
-            f"which leaves {max(room, 0)} for the answer, not {least}; shorten it, or lower "
-            f"--max-tokens"
+            f"which leaves {max(room, 0)} for the answer, not {least}; {remedy}"
         )
     return min(ANSWER_LEN, room) if wanted is None else wanted
 

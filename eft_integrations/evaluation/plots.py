@@ -1,7 +1,8 @@
 """The pictures of a report. The only file that knows matplotlib, of the extra ``[plot]``.
 
 Colours are those of Okabe and Ito, which colour-blind readers can tell apart; series differ by
-their marks as well. Figures are made without pyplot, so no state is shared.
+their marks as well, and where there are more of them than colours, by their lines. Figures are made
+without pyplot, so no state is shared.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Literal
@@ -26,12 +28,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Line = Literal["-", "--", ":", "-."]
+
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
 SERIES = ((BLUE, "o"), (ORANGE, "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#56B4E9", "v"))
 PAPER_MEANS = {"right": 0.67, "form": 0.30}  # arXiv 2310.12962: means of its up-scaling figure
 PAPER_LINES: dict[str, Literal[":", "-."]] = {"right": ":", "form": "-."}
 PAPER_AGREEMENT = (0.91, 0.96)  # what the speeds of its speculative decoding imply
 SHORT = {"right": "factuality", "form": "helpfulness"}
+LINES: tuple[Line, ...] = ("-", "--", ":", "-.")
 NEAR = 0.05  # shares this close in both directions share a name
 PANELS = {
     "right": "Factuality: right answers",
@@ -48,6 +53,15 @@ class Series:
     points: Sequence[tuple[float, Recovered]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """Colour, mark and line of a series."""
+
+    colour: str
+    mark: str
+    line: Line
+
+
 def draw(summary: Summary, lineup: Lineup, folder: Path) -> list[str]:
     """Write what there is to draw as PNG and SVG; the names, without ending.
 
@@ -57,7 +71,7 @@ def draw(summary: Summary, lineup: Lineup, folder: Path) -> list[str]:
         figures: dict[str, Figure] = {}
         if lineup.ceiling is not None and lineup.grid:
             figures["gap"] = gap_figure(summary, lineup)
-        if summary.frontier is not None:
+        if summary.frontier is not None and summary.frontier.is_trade:
             figures["frontier"] = frontier_figure(summary.frontier)
         if summary.agreement is not None:
             figures["agreement"] = agreement_figure(summary.agreement)
@@ -104,11 +118,13 @@ def gap_figure(summary: Summary, lineup: Lineup) -> Figure:
     named: dict[str, Artist] = {}
     for panel, (name, axis) in zip(panels, axes.items(), strict=True):
         panel.set_title(PANELS[name])
-        reason = next((gap.reason for gap in axis.gaps[ALL].values() if gap.reason), None)
-        if reason is None:
-            _draw_gap(panel, name, gap_series(lineup, axis.gaps[ALL]))
+        gaps = axis.gaps[ALL]
+        lacking = {voice: gap.reason for voice, gap in gaps.items() if gap.reason}
+        if len(lacking) < len(gaps):
+            _draw_gap(panel, name, gap_series(lineup, gaps))
+            _note(panel, lacking)
         else:
-            _tell(panel, reason)
+            _tell(panel, next(iter(lacking.values())))
         handles, labels = panel.get_legend_handles_labels()
         named.update(zip(labels, handles, strict=True))
     panels[0].set_ylabel("gap recovered")
@@ -142,11 +158,33 @@ def _draw_gap(panel: Axes, axis: str, series: Sequence[Series]) -> None:
         level = PAPER_MEANS[axis]
         name = f"the paper's mean, {SHORT[axis]}: {level:.2f}"
         panel.axhline(level, color=GREY, linewidth=1.4, linestyle=PAPER_LINES[axis], label=name)
+    ticks = sorted({x for one in series for x, _ in one.points})
+    # Beside their coefficient, and within a third of the way to the next.
+    step = min((b - a for a, b in pairwise(ticks)), default=1.0) / (3 * max(len(series), 3))
     for number, one in enumerate(series):
-        colour, mark = SERIES[number % len(SERIES)]
-        _draw_series(panel, one, colour, mark, shift=0.025 * number)
-    panel.set_xticks(sorted({x for one in series for x, _ in one.points}))
+        _draw_series(panel, one, look(number), shift=step * (number - (len(series) - 1) / 2))
+    panel.set_xticks(ticks)
     panel.margins(x=0.08, y=0.12)
+
+
+def look(number: int) -> Look:
+    """How a series is drawn, no two the same among twenty."""
+    colour, mark = SERIES[number % len(SERIES)]
+    return Look(colour=colour, mark=mark, line=LINES[number // len(SERIES) % len(LINES)])
+
+
+def _note(panel: Axes, lacking: Mapping[str, str]) -> None:
+    """Below the panel: what has no number, and why."""
+    told = "; ".join(f"{voice}: {reason}" for voice, reason in lacking.items())
+    if told:
+        panel.annotate(
+            "\n".join(wrap(told, 64)),
+            (0.0, -0.2),
+            xycoords="axes fraction",
+            va="top",
+            fontsize=9,
+            color=GREY,
+        )
 
 
 def _tell(panel: Axes, reason: str) -> None:
@@ -157,15 +195,16 @@ def _tell(panel: Axes, reason: str) -> None:
     panel.set_yticks([])
 
 
-def _draw_series(panel: Axes, series: Series, colour: str, mark: str, shift: float) -> None:
+def _draw_series(panel: Axes, series: Series, look: Look, shift: float) -> None:
     """Points with their intervals; ``shift`` keeps those of several series apart."""
     known = [(x, gap) for x, gap in series.points if gap.value is not None]
     panel.errorbar(
         [x + shift for x, _ in known],
         [gap.value or 0.0 for _, gap in known],
         yerr=_whiskers([(g.value or 0.0, g.low or 0.0, g.high or 0.0) for _, g in known]),
-        color=colour,
-        marker=mark,
+        color=look.colour,
+        marker=look.mark,
+        linestyle=look.line,
         markersize=7,
         linewidth=1.8,
         capsize=4,
@@ -215,7 +254,12 @@ def neighbours(points: Sequence[Point]) -> list[list[Point]]:
 
 def _is_near(one: Point, other: Point) -> bool:
     aside = abs(one.refuses.value - other.refuses.value)
-    return max(aside, abs(one.helps.value - other.helps.value)) < NEAR
+    return max(aside, abs(_helps(one).value - _helps(other).value)) < NEAR
+
+
+def _helps(point: Point) -> Share:
+    assert point.helps is not None, "a frontier is drawn where there is a trade"
+    return point.helps
 
 
 def _draw_points(
@@ -223,9 +267,9 @@ def _draw_points(
 ) -> None:
     panel.errorbar(
         [100 * point.refuses.value for point in points],
-        [100 * point.helps.value for point in points],
+        [100 * _helps(point).value for point in points],
         xerr=_whiskers([_percents(point.refuses) for point in points]),
-        yerr=_whiskers([_percents(point.helps) for point in points]),
+        yerr=_whiskers([_percents(_helps(point)) for point in points]),
         color=colour,
         marker=mark,
         markersize=8,
@@ -242,7 +286,7 @@ def _name_point(panel: Axes, point: Point, name: str, colour: str) -> None:
     is_far = point.refuses.value > 0.8
     panel.annotate(
         name,
-        (100 * point.refuses.value, 100 * point.helps.value),
+        (100 * point.refuses.value, 100 * _helps(point).value),
         textcoords="offset points",
         xytext=(-8 if is_far else 8, 8),
         ha="right" if is_far else "left",

@@ -13,7 +13,9 @@ from eft_integrations.errors import EFTError, InvalidRequest, refuse_unknown
 from eft_integrations.evaluation.grades import refuse_bad
 
 KEYS = ("id", "kind", "messages", "tools", "expect", "tags")
-SHORT_KEYS = ("question", "answer")
+SHORT_KEYS = ("id", "question", "answer")
+MESSAGE_KEYS = ("role", "content", "name", "tool_calls", "tool_call_id", "reasoning_content")
+ROLES = ("system", "developer", "user", "assistant", "tool")
 
 HARMFUL = "harmful"  # the kind whose refusals the frontier counts
 FACT = "fact"  # the kind of the short form, and the one whose expected texts are facts
@@ -83,7 +85,7 @@ def read(line: str, *, fallback_id: str) -> Question:
         id=_word("id", item["id"]),
         kind=_kind(item["kind"]),
         messages=_messages(item["messages"]),
-        tools=_objects("tools", item.get("tools", [])),
+        tools=_tools(item.get("tools", [])),
         expect=refuse_bad(item.get("expect", {})),
         tags=tuple(_word("tags", tag) for tag in _items(item.get("tags", []))),
     )
@@ -111,7 +113,7 @@ def _short(item: dict[str, object], fallback_id: str) -> Question:
     if "answer" not in item:
         raise InvalidRequest("'answer' is missing beside 'question'")
     return Question(
-        id=fallback_id,
+        id=_word("id", item.get("id", fallback_id)),
         kind=FACT,
         messages=_messages([{"role": "user", "content": item["question"]}]),
         expect=refuse_bad({"contains": item["answer"]}),
@@ -152,13 +154,36 @@ def _objects(name: str, value: object) -> list[dict[str, object]]:
     return value
 
 
+def _tools(value: object) -> list[dict[str, object]]:
+    tools = _objects("tools", value)
+    for tool in tools:
+        function = tool.get("function", tool)
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise InvalidRequest(
+                f'a tool is {{"type": "function", "function": {{"name": …}}}}, got {tool!r}'
+            )
+    return tools
+
+
 def _messages(value: object) -> list[dict[str, object]]:
     messages = _objects("messages", value)
     if not messages:
         raise InvalidRequest("messages is empty; give at least one")
     for message in messages:
-        _word("role of a message", message.get("role"))
-        # a turn that only calls tools has no content
-        if "tool_calls" not in message:
-            _word("content of a message", message.get("content"))
+        refuse_unknown("key of a message", message, MESSAGE_KEYS)
+        role = _word("role of a message", message.get("role"))
+        refuse_unknown("role", [role], ROLES)
+        _refuse_bad_content(role, message)
     return messages
+
+
+def _refuse_bad_content(role: str, message: Mapping[str, object]) -> None:
+    """Text, or parts of it; a tool may say nothing, and so may a turn that calls tools."""
+    content = message.get("content")
+    if isinstance(content, list) and content:
+        for part in _objects("parts of a content", content):
+            refuse_unknown("key of a part", part, ("type", "text"))
+            refuse_unknown("type of a part", [part.get("type")], ("text",))
+            _word("text of a part", part.get("text"))
+    elif not (content in ("", None) and (message.get("tool_calls") or role == "tool")):
+        _word("content of a message", content)

@@ -105,12 +105,16 @@ def _gap_parts(report: Report) -> list[str]:
 
 
 def _reasons(name: str, axis: Axis) -> list[str]:
-    """Groups whose gap cannot be divided by, a line each."""
+    """Groups whose gap cannot be divided by, a line each; the voices where others can."""
     lines = []
     for group, row in axis.gaps.items():
-        reason = next((gap.reason for gap in row.values() if gap.reason), None)
-        if reason and reason != "no items":
-            lines.append(f"- {SHORT[name]}, {group}: {reason}.")
+        voices: dict[str, list[str]] = {}
+        for voice, gap in row.items():
+            if gap.reason and gap.reason != "no items":
+                voices.setdefault(gap.reason, []).append(voice)
+        for reason, lacking in voices.items():
+            whose = "" if len(lacking) == len(row) else f" ({', '.join(lacking)})"
+            lines.append(f"- {SHORT[name]}, {group}{whose}: {reason}.")
     return ["\n".join(lines)] if lines else []
 
 
@@ -184,10 +188,14 @@ def _agreement_parts(report: Report) -> list[str]:
     found = report.summary.agreement
     if found is None:
         return []
+    shares = {
+        "all tokens, `harmful` too": found.all,
+        "tokens of the fact, of `fact`": found.facts,
+        **found.kinds,
+    }
     rows = [
-        ["all tokens, `harmful` too", percent(found.all)],
-        ["tokens of the fact, of `fact`", percent(found.facts)],
-        *([kind, percent(share)] for kind, share in found.kinds.items()),
+        [f"{name} (n = {share.num})" if share else name, percent(share)]
+        for name, share in shares.items()
     ]
     return [
         "## Agreement between drafter and mixture",

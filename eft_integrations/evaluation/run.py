@@ -10,6 +10,7 @@ from importlib.metadata import version
 from eft_integrations import __version__
 from eft_integrations.checks import integer
 from eft_integrations.engine import Engine
+from eft_integrations.errors import InvalidRequest
 from eft_integrations.evaluation import agreement as agreeing
 from eft_integrations.evaluation.answering import Asked, answer, asked, pending
 from eft_integrations.evaluation.judge import Judge, check, judge_all, scaled, scores
@@ -145,7 +146,10 @@ def _ask_ceiling(run: Run, answers: Answers, progress: Progress) -> None:
     pairs = pending([run.lineup.ceiling], run.questions, answers)
     if pairs:
         with run.open_ceiling() as engine:
-            prompts = asked(engine, run.questions, run.max_tokens)
+            try:
+                prompts = asked(engine, run.questions, run.max_tokens)
+            except InvalidRequest as error:
+                raise InvalidRequest(f"the ceiling: {error}") from error
             progress.begin("answering with the ceiling", len(pairs))
             answer(engine, pairs, prompts, run.folder, progress.advance)
 

@@ -49,27 +49,35 @@ def wilson(flags: Sequence[bool]) -> Share | None:
     if not num:
         return None
     share = sum(flags) / num
+    low, high = _score_interval(share, num)
+    return Share(value=share, low=low, high=high, num=num)
+
+
+def _score_interval(share: float, num: int) -> tuple[float, float]:
     scale = 1 + _Z**2 / num
     middle = (share + _Z**2 / (2 * num)) / scale
     half = _Z * sqrt(share * (1 - share) / num + _Z**2 / (4 * num**2)) / scale
-    low, high = max(0.0, middle - half), min(1.0, middle + half)
-    return Share(value=share, low=min(low, share), high=max(high, share), num=num)
+    return min(max(0.0, middle - half), share), max(min(1.0, middle + half), share)
 
 
 def ratio(parts: Sequence[float], wholes: Sequence[float]) -> Share | None:
     """Σ parts / Σ wholes, its interval by a bootstrap over the pairs; None for no wholes.
 
     For tokens of answers: tokens of one answer are not independent, answers are. With wholes of
-    1 it is a mean.
+    1 it is a mean. Pairs that all have one quotient get Wilson's interval for as many items, for
+    resampling them shows none.
     """
     table = np.array([parts, wholes], dtype=np.float64).T
     table = table[table[:, 1] > 0]
     if not len(table):
         return None
-    sums = _resampled_means(table)
-    low, high = _interval(sums[:, 0] / sums[:, 1])
-    value = float(table[:, 0].sum() / table[:, 1].sum())
-    return Share(value=value, low=low, high=high, num=len(table))
+    value, num = float(table[:, 0].sum() / table[:, 1].sum()), len(table)
+    if np.allclose(table[:, 0] / table[:, 1], value):
+        low, high = _score_interval(value, num)
+    else:
+        sums = _resampled_means(table)
+        low, high = _interval(sums[:, 0] / sums[:, 1])
+    return Share(value=value, low=low, high=high, num=num)
 
 
 def gap_recovered(

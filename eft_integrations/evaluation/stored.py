@@ -57,7 +57,7 @@ def _frontier(item: Item) -> Frontier:
 
 
 def _point(item: Item) -> Point:
-    shares = {name: Share(**item[name]) for name in ("refuses", "helps")}
+    shares = {name: item[name] and Share(**item[name]) for name in ("refuses", "helps")}
     return Point(**{**item, **shares})
 
 

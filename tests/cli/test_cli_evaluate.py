@@ -91,6 +91,7 @@ def test_two_tuned_members_have_a_frontier(
         (("--judge-model", "m"), "--judge-url is missing"),
         (("--alpha", "5000"), "alpha['helpful'] must be at least -1000 and at most 1000"),
         (("--filter-top-p", "2"), "filter_top_p must be"),
+        (("--ceiling", "/no/such"), "ceiling: there is no folder '/no/such'"),
         (("--base", "somewhere"), "needs base, tuned and reference, got only base"),
     ],
 )
@@ -103,6 +104,16 @@ def test_bad_input_is_one_line_and_2(
     assert result.stderr.count("\n") == 1
     assert told in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_harmful_questions_alone_show_who_refuses(
+    eft: Eft, asked: list[str], tmp_path: Path
+) -> None:
+    Path(asked[0]).write_text(json.dumps(FACTS[2]), encoding="utf-8")
+    result = eft("evaluate", *asked, "--alpha", 1, "--lambda", 0, "--lambda", 1)
+    assert result.exit_code == 0, result.stderr
+    assert "| lambda 0 |" in result.stdout
+    assert "## Helpful and harmless" in (tmp_path / "out" / "report.md").read_text("utf-8")
 
 
 def test_a_lambda_without_harmful_questions_is_refused(eft: Eft, asked: list[str]) -> None:

@@ -1,8 +1,12 @@
 """``eft report``: the stored table, one's own, and items answered anew."""
 
+from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from eft_integrations import tiny
+from eft_integrations.cli.report import _first
 from eft_integrations.evaluation import read_summary
 from tests.cli.conftest import Eft
 
@@ -26,6 +30,14 @@ def test_live_items_are_answered_now_and_marked(eft: Eft) -> None:
     named = ("chat", "fact", "json", "reading", "tool")
     kinds = [word for word in named if f"| {word} " in answers]
     assert len(kinds) == 5
+
+
+@pytest.mark.parametrize("num", [1, 6, 11])
+def test_live_items_are_of_all_kinds_in_turn(num: int) -> None:
+    kinds = Counter(question.kind for question in _first(num))
+    assert sum(kinds.values()) == num
+    assert len(kinds) == min(num, 5)
+    assert max(kinds.values()) - min(kinds.values()) <= 1
 
 
 def test_live_items_belong_to_the_embedded_family(eft: Eft, tmp_path: Path) -> None:

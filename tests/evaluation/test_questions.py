@@ -41,6 +41,24 @@ def test_the_short_form_is_a_fact_named_after_its_line(tmp_path: Path) -> None:
     assert question.messages == [{"role": "user", "content": "2 + 2?"}]
 
 
+def test_files_of_one_name_may_name_their_short_questions(tmp_path: Path) -> None:
+    path = write(tmp_path, {"id": "sum", "question": "2 + 2?", "answer": "4"})
+    assert [question.id for question in load_questions(path)] == ["sum"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "tool", "content": ""},
+        {"role": "developer", "content": [{"type": "text", "text": "Be brief."}]},
+        {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "now"}}]},
+    ],
+)
+def test_turns_are_as_chats_have_them(tmp_path: Path, message: dict[str, object]) -> None:
+    (question,) = load_questions(write(tmp_path, {**WHOLE, "messages": [message]}))
+    assert question.messages == [message]
+
+
 def test_files_follow_each_other_and_ids_are_unique(tmp_path: Path) -> None:
     first = write(tmp_path, WHOLE)
     other = write(tmp_path, {**WHOLE, "id": "b"}, name="other.jsonl")
@@ -64,7 +82,24 @@ def test_files_follow_each_other_and_ids_are_unique(tmp_path: Path) -> None:
         ({"messages": []}, "messages is empty"),
         ({"messages": [{"content": "x"}]}, "role of a message"),
         ({"messages": [{"role": "user"}]}, "content of a message"),
+        (
+            {"messages": [{"role": "usr", "content": "x"}]},
+            "unknown role 'usr'; did you mean 'user'?",
+        ),
+        (
+            {"messages": [{"role": "user", "content": "x", "contnt": "y"}]},
+            "unknown key of a message 'contnt'; did you mean 'content'?",
+        ),
+        ({"messages": [{"role": "user", "content": ""}]}, "content of a message must be"),
+        ({"messages": [{"role": "user", "content": []}]}, "content of a message must be"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image", "text": "x"}]}]},
+            "unknown type of a part 'image'",
+        ),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "text of a part must be"),
+        ({"messages": [{"role": "assistant", "tool_calls": [], "content": ""}]}, "content of a"),
         ({"tools": {}}, "tools must be a list of objects"),
+        ({"tools": [{"typo": "f"}]}, "a tool is"),
         ({"tags": "x"}, "expected a list"),
         ({"question": "x"}, "unknown key beside 'question'"),
         ({"answer": "x"}, "'answer' goes with 'question'; beside messages, give expect.contains"),

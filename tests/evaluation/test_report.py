@@ -3,6 +3,7 @@
 import builtins
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,17 @@ import pytest
 from eft_integrations import Engine
 from eft_integrations.evaluation import Question, Summary, evaluate, publish, read_summary
 from eft_integrations.evaluation.agreement import Traced, agreement
-from eft_integrations.evaluation.plots import draw, frontier_figure, gap_series, neighbours
+from eft_integrations.evaluation.plots import (
+    draw,
+    frontier_figure,
+    gap_figure,
+    gap_series,
+    look,
+    neighbours,
+)
 from eft_integrations.evaluation.record import Answer, Manifest
 from eft_integrations.evaluation.report import Report, as_json, as_markdown, table
+from eft_integrations.evaluation.statistics import Recovered
 from eft_integrations.evaluation.summary import summarised
 from eft_integrations.evaluation.voices import Lineup, Voice
 from tests.evaluation.conftest import MakeRun
@@ -69,7 +78,7 @@ def test_the_page_tells_gaps_shares_frontier_agreement_slices_and_the_run() -> N
     assert "| alpha 1 | 0.67 [0.5" in text  # (0.6 − 0.2) / (0.8 − 0.2)
     assert "20.0 [13.3, 28.9]" in text  # Wilson, 20 of 100
     assert "the trade is monotone" in text
-    assert "| tokens of the fact, of `fact` | 0.0 [0.0, 0.0] |" in text
+    assert "| tokens of the fact, of `fact` (n = 100) | 0.0 [0.0, 3.7] |" in text
     assert "| apart (n = 100) |" in text
     assert "| member base | org/large |" in text
     assert "| max_tokens | 48 |" in text
@@ -122,6 +131,45 @@ def test_pictures_are_drawn_as_png_and_svg(tmp_path: Path) -> None:
 def test_there_is_no_picture_of_what_was_not_measured(tmp_path: Path) -> None:
     line = lineup(ONE, alphas=(1.0,), has_ceiling=False)
     assert draw(summed(line), line, tmp_path) == ["agreement"]
+
+
+def test_a_voice_without_a_number_is_noted_and_the_others_are_drawn() -> None:
+    line = lineup(ONE, alphas=(0.5, 1.0))
+    summary = summed(line)
+    axis = summary.axes["right"]
+    alike = Recovered(num=20, reason="no interval: 20 items came out alike; ask more")
+    gaps = {**axis.gaps, "all": {**axis.gaps["all"], "alpha 1": alike}}
+    lacking = replace(summary, axes={"right": replace(axis, gaps=gaps)})
+    panel: Any = gap_figure(lacking, line).axes[0]
+    assert "alpha 1: no interval" in " ".join(text.get_text() for text in panel.texts)
+    assert [len(one.lines[0].get_xdata()) for one in panel.containers] == [2]
+    report = Report(summary=lacking, manifest=MANIFEST, versions={})
+    assert "- factuality, all (alpha 1): no interval: 20 items" in as_markdown(report)
+
+
+def test_no_two_series_look_the_same() -> None:
+    assert len({look(number) for number in range(20)}) == 20
+
+
+def test_points_stay_nearer_to_their_coefficient_than_to_the_next() -> None:
+    line = lineup(ONE, alphas=(0.8, 0.85), filters=(0.7, 0.8, 0.9))
+    panel: Any = gap_figure(summed(line), line).axes[0]
+    drawn = [list(one.lines[0].get_xdata()) for one in panel.containers]
+    assert len(drawn) == 4
+    for places in drawn:
+        assert places == pytest.approx([0.0, 0.8, 0.85], abs=0.02)
+
+
+def test_harmful_questions_alone_have_a_frontier_and_no_picture(tmp_path: Path) -> None:
+    line, harmful = lineup(TWO, alphas=(1.0,)), [q for q in QUESTIONS if q.kind == "harmful"]
+    summary = summarised(line, harmful, answered(line.voices, harmful, known), None)
+    assert summary.frontier is not None
+    assert {point.helps for point in summary.frontier.points} == {None}
+    assert "frontier" not in draw(summary, line, tmp_path)
+    report = Report(summary=summary, manifest=MANIFEST, versions={})
+    assert "refuses harmful, %" in as_markdown(report)
+    (tmp_path / "report.json").write_text(as_json(report), encoding="utf-8")
+    assert read_summary(tmp_path) == summary
 
 
 def test_the_lines_of_the_gap_begin_with_the_base_at_alpha_0() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eft_integrations import Engine, InvalidRequest, LoadError
+from eft_integrations import Engine, InvalidRequest, LoadError, Mixture
 from eft_integrations.chat import render
 from eft_integrations.evaluation import Run, evaluate, publish
 from eft_integrations.evaluation import answering as answering_module
@@ -196,6 +196,22 @@ def test_a_question_that_does_not_fit_is_named_before_the_first_answer(make_run:
     with pytest.raises(InvalidRequest, match=r"question 'far too long .* and the context 512"):
         evaluate(run)
     assert not lines(run)
+
+
+def test_a_question_that_does_not_fit_the_ceiling_says_so(
+    make_run: MakeRun, trio: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trio / "tuned", tmp_path / "short")
+    config = tmp_path / "short" / "config.json"
+    config.write_text(config.read_text().replace("512", "32"))
+    alone = Mixture(weights={"base": 1})
+
+    def open_short() -> Engine:
+        return Engine.from_pretrained(base=tmp_path / "short", dtype="float32", mixture=alone)
+
+    run = make_run(questions=(question("long " * 20),), open_ceiling=open_short, max_tokens=None)
+    with pytest.raises(InvalidRequest, match=r"the ceiling: question .* not 1; shorten it$"):
+        evaluate(run)
 
 
 @pytest.fixture

@@ -46,6 +46,15 @@ def test_a_ratio_weighs_its_pairs_by_their_wholes() -> None:
     assert found.num == 2
 
 
+@pytest.mark.parametrize("num", [1, 3, 300])
+def test_a_ratio_of_pairs_that_are_alike_is_not_certain(num: int) -> None:
+    found = ratio([2.0] * num, [4.0] * num)
+    assert found is not None
+    assert found.low < found.value == 0.5 < found.high
+    all_of_it, score = ratio([1.0] * num, [1.0] * num), wilson([True] * num)
+    assert all_of_it == score
+
+
 def test_the_bootstrap_of_independent_flags_is_near_wilson() -> None:
     some = flags(0.4, 400)
     boot, score = ratio(some, [1] * 400), wilson(some)

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoTokenizer
 
 from eft_integrations import Engine
 from eft_integrations.errors import LoadError, UnknownOption
-from eft_integrations.evaluation import fingerprint
+from eft_integrations.evaluation import fingerprint, read_summary
 from eft_integrations.evaluation.questions import digest, load_questions
 from eft_integrations.tiny import (
     MEMBERS,
@@ -27,6 +27,8 @@ from eft_integrations.tiny.chatml import SPECIAL_TOKENS, Turn, render
 from eft_integrations.tiny.names import invented_name
 from eft_integrations.tiny.recipes import PRETRAINING
 from eft_integrations.tiny.tuning import tuning_exercise
+
+ROOT = Path(__file__).parents[2]
 
 TOOL = {
     "type": "function",
@@ -115,8 +117,76 @@ def test_the_stored_report_is_of_the_shipped_weights_and_questions() -> None:
     assert told["questions"] == digest(load_questions(*question_files("heldout")))
 
 
+def _voice(cell: str) -> str | None:
+    """The voice that a row of the card is about."""
+    words = cell.strip(" *").replace("`", "").removeprefix("up-scaled, ")
+    voice = words.partition(" (")[0]
+    return voice if voice in read_summary(report_path()).num_by_voice else None
+
+
+def test_the_card_tells_the_stored_report() -> None:
+    summary = read_summary(report_path())
+    shares = summary.axes["right"].shares
+    card = (ROOT / "docs" / "family.md").read_text(encoding="utf-8")
+    lines = card[card.index("| | fact (343)") :].partition("\n\n")[0].splitlines()
+    heads = [cell.split()[0] for cell in lines[0].split("|")[2:-1]]
+    assert heads == ["fact", "chat", "tool", "json", "reading", "refuses"]
+    told = {}
+    for line in lines[2:]:
+        cells = [cell.strip(" *") for cell in line.split("|")[1:-1]]
+        if voice := _voice(cells[0]):
+            told[voice] = [int(cell) for cell in cells[1:]]
+    assert told == {
+        voice: [
+            *(round(100 * shares[kind][voice].value) for kind in heads[:-1]),
+            round(100 - 100 * shares["harmful"][voice].value),
+        ]
+        for voice in summary.num_by_voice
+        if not voice.startswith("lambda")
+    }
+
+
+def test_the_targets_that_the_card_calls_reached_are_reached() -> None:
+    summary = read_summary(report_path())
+    right, form = summary.axes["right"], summary.axes["form"]
+    facts, frontier, agreed = right.shares["fact"], summary.frontier, summary.agreement
+    gap = right.gaps["fact"]["alpha 1"].value
+    assert frontier is not None
+    assert agreed is not None
+    assert agreed.all is not None
+    reached = [
+        facts["ceiling"].value - facts["helpful"].value >= 0.25,
+        gap is not None and gap >= 0.9 and form.shares["all"]["alpha 1"].value >= 0.97,
+        right.shares["reading"]["alpha 1"].value >= 0.85,
+        right.shares["tool"]["alpha 1"].value >= 0.9,
+        frontier.is_monotone
+        and frontier.points[0].refuses.value >= 0.9
+        and frontier.points[-1].refuses.value <= 0.1,
+        agreed.all.value >= 0.9,
+    ]
+    card = (ROOT / "docs" / "family.md").read_text(encoding="utf-8")
+    lines = card[card.index("| target | reached |") :].partition("\n\n")[0].splitlines()[2:]
+    assert [line.split("|")[2].strip(" *")[:3] for line in lines] == [
+        "yes" if is_so else "no:" for is_so in reached
+    ]
+
+
+def test_the_readme_tells_the_stored_report() -> None:
+    summary = read_summary(report_path())
+    told = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    right, form = (summary.axes[name].shares["fact"] for name in ("right", "form"))
+    small, large, both = (
+        [round(100 * axis[voice].value) for axis in (right, form)]
+        for voice in ("helpful", "base", "alpha 1")
+    )
+    assert (
+        f"answers {small[0]} % right and {small[1]} % in form (tuned), {large[0]} % and "
+        f"{large[1]} % (base), **{both[0]} % and {both[1]} %** (up-scaled, alpha 1)"
+    ) in told
+
+
 def test_the_card_tells_the_tokens_of_the_recipes() -> None:
-    card = (Path(__file__).parents[2] / "docs" / "family.md").read_text(encoding="utf-8")
+    card = (ROOT / "docs" / "family.md").read_text(encoding="utf-8")
     (line,) = (line for line in card.splitlines() if line.startswith("| pre-training tokens"))
     read = [f"{PRETRAINING[name].num_tokens / 1e6:.2f} M" for name in ("base", "reference")]
     assert [cell.strip() for cell in line.split("|")[2:4]] == read
