@@ -18,7 +18,7 @@ from eft_integrations.chat.speaker import Speaker
 from eft_integrations.engine import Engine
 from eft_integrations.engine.config import EngineConfig, MemberConfig
 from eft_integrations.engine.sharing import SharedEngine, shared, shared_with
-from eft_integrations.errors import InvalidRequest, refuse_unknown
+from eft_integrations.errors import InvalidRequest, UnknownOption, refuse_unknown
 from eft_integrations.mixture import Mixture, Plausibility
 from eft_integrations.options import parse
 
@@ -34,6 +34,19 @@ _SIZES = (
     "lookup",
     "mixture",
 )
+_THREE = "a mixture has three members: give base=, tuned= and reference="
+# How other models call what is here: the nearest name would be another thing.
+_ELSEWHERE = {
+    "model_name": _THREE,
+    "model_path": _THREE,
+    "model_id": _THREE,
+    "tokenizer_name": "each member brings its own tokenizer; leave it out",
+    "api_base": "did you mean 'base_url'?",
+    "context_window": "it is read from the members; max_context= shortens it",
+    "generate_kwargs": "give each of its options as a setting of its own",
+    "model_kwargs": "give dtype= and device=, or a MemberConfig for a member",
+    "is_chat_model": "it always is one; leave it out",
+}
 SETTINGS = (*_MEMBERS, *_PLACES, *_SIZES)  # of an engine in this process
 
 
@@ -96,6 +109,10 @@ class EngineFields(BaseModel):
     @classmethod
     def _refuse_unknown_fields(cls, values: Any) -> Any:
         if isinstance(values, Mapping):
+            for name in _ELSEWHERE.keys() & values.keys() - cls.model_fields.keys():
+                raise UnknownOption(
+                    f"unknown setting of {cls.__name__} {name!r}; {_ELSEWHERE[name]}"
+                )
             refuse_unknown(f"setting of {cls.__name__}", values, cls.model_fields)
         return values
 

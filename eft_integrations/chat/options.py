@@ -27,10 +27,14 @@ _ANY = ("any", "required", True)
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """``above`` over ``below``; a form of mixture replaces any other, None stands for not given."""
+    """``above`` over ``below``; None stands for not given.
+
+    A form of mixture replaces any other, and stop strings are those of both.
+    """
     given = {key: value for key, value in above.items() if value is not None}
     kept = {k: v for k, v in below.items() if not (k in FORMS and FORMS & set(given))}
-    return {**kept, **given}
+    stops = joined_stops(kept.get("stop"), given.get("stop"))
+    return {**kept, **given, **({"stop": stops} if stops else {})}
 
 
 def call_options(
@@ -38,10 +42,7 @@ def call_options(
 ) -> dict[str, Any]:
     """Keywords of ``Engine.generate``: the call's over the model's, stop strings of both."""
     given = {key: value for key, value in keywords.items() if key in OPTIONS}
-    stops = joined_stops(own.get("stop"), given.get("stop"), stop)
-    merged = {"max_tokens": None, **overlaid(own, given)}
-    merged.pop("stop", None)
-    return {**merged, "stop": stops} if stops else merged
+    return {"max_tokens": None, **overlaid(overlaid(own, given), {"stop": stop})}
 
 
 def joined_stops(*stops: Any) -> list[str] | None:

@@ -11,6 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+from huggingface_hub import try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
+
 from eft_integrations.engine.config import EngineConfig
 from eft_integrations.engine.engine import Engine
 
@@ -92,9 +95,22 @@ def _key(config: EngineConfig) -> str:
 
 @lru_cache(maxsize=64)
 def _positions(path: str) -> int | None:
-    """What the config of a local folder says; nothing is fetched for it."""
-    file = Path(path) / "config.json"
-    if not file.is_file():
+    """What the config of a local folder or of a cached id says; nothing is fetched for it."""
+    file = _config_file(path)
+    if file is None:
         return None
-    found = json.loads(file.read_text(encoding="utf-8")).get("max_position_embeddings")
+    config = json.loads(file.read_text(encoding="utf-8"))
+    # Models of several kinds of input have one config for their text.
+    found = {**config, **config.get("text_config", {})}.get("max_position_embeddings")
     return found if isinstance(found, int) else None
+
+
+def _config_file(path: str) -> Path | None:
+    file = Path(path) / "config.json"
+    if file.is_file():
+        return file
+    try:
+        cached = try_to_load_from_cache(path, "config.json")
+    except HFValidationError:  # a path, and no id
+        return None
+    return Path(cached) if isinstance(cached, str) else None

@@ -45,11 +45,16 @@ from eft_integrations.llama_index.overriding import overrides_of, overriding
 from eft_integrations.llama_index.responses import completion
 from eft_integrations.llama_index.streams import acompleted, astreamed, completed, streamed
 from eft_integrations.llama_index.structured import Form, StructuredEFTLLM
-from eft_integrations.llama_index.tools import is_answer_form, with_requirement
+from eft_integrations.llama_index.tools import is_answer_form, with_requirement, without_call
 from eft_integrations.options import parse
 from eft_integrations.remote.fields import ServedFields
 
 dispatcher = get_dispatcher(__name__)
+_PROGRAM_MODES = [
+    PydanticProgramMode.DEFAULT,
+    PydanticProgramMode.FUNCTION,
+    PydanticProgramMode.LLM,
+]
 
 
 class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
@@ -77,6 +82,11 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
             raise InvalidRequest("completion_to_prompt has no effect here; give templates=")
         if self.query_wrapper_prompt is not None:
             raise InvalidRequest("query_wrapper_prompt has no effect here; give system_prompt=")
+        if self.pydantic_program_mode not in _PROGRAM_MODES:
+            raise InvalidRequest(
+                f"pydantic_program_mode must be default, function or llm, got "
+                f"{self.pydantic_program_mode.value!r}; leave it out, a grammar holds objects"
+            )
         return self
 
     @classmethod
@@ -232,6 +242,11 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
     ) -> dict[str, Any]:
         asked = [ChatMessage(content=user_msg)] if isinstance(user_msg, str) else [user_msg]
         choice = choice_of(kwargs.pop("tool_choice", None))
+        if choice == "none" and tool_required:
+            raise InvalidRequest(
+                "tool_required and tool_choice='none' exclude each other; leave one out, or in "
+                "predict_and_call give error_on_no_tool_call=False"
+            )
         if choice == "auto" and (tool_required or is_answer_form(tools)):
             choice = "any"
         return {
@@ -251,7 +266,7 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
         """
         blocks = [b for b in response.message.blocks if isinstance(b, ToolCallBlock)]
         if not blocks and error_on_no_tool_call:
-            raise UnusableAnswer(_without_call(response))
+            raise UnusableAnswer(without_call(response))
         return [
             ToolSelection(
                 tool_id=block.tool_call_id or block.tool_name,
@@ -311,8 +326,11 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
         return output
 
     def as_structured_llm(self, output_cls: type[BaseModel], **kwargs: Any) -> StructuredEFTLLM:
-        """A model that answers with objects of ``output_cls`` only."""
-        return StructuredEFTLLM(llm=self, output_cls=output_cls, **kwargs)
+        """A model that answers with objects of ``output_cls`` only; options are bound to it."""
+        options = {name: kwargs.pop(name) for name in [*kwargs] if name in OPTIONS}
+        refuse_unknown("setting or option", kwargs, [*StructuredEFTLLM.model_fields, *OPTIONS])
+        llm = self.bind(**options) if options else self
+        return StructuredEFTLLM(llm=llm, output_cls=output_cls, **kwargs)
 
     def stream_structured_predict(
         self,
@@ -372,19 +390,6 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
 def _start(output_cls: Any, prompt: Any, arguments: Any) -> LLMStructuredPredictStartEvent:
     return LLMStructuredPredictStartEvent(
         output_cls=output_cls, template=prompt, template_args=arguments
-    )
-
-
-def _without_call(response: ChatResponse) -> str:
-    """What is wrong with an answer that calls no tool, by how it ended."""
-    text, raw = response.message.content or "", response.raw or {}
-    reason = raw.get("finish_reason") if isinstance(raw, Mapping) else None
-    remedy = {"timeout": "raise timeout", "cancelled": "its scope was cancelled"}.get(str(reason))
-    if reason == "length" and raw.get("problems"):  # half a call
-        remedy = "raise max_tokens"
-    return (
-        f"the answer calls no tool, it ended by {reason!r}: {text[:80]!r}; "
-        f"{remedy or 'pass tool_required=True'}"
     )
 
 

@@ -39,6 +39,8 @@ _ACTION = re.compile(
     r"^> Tool Name: (.+)\nTool Description: ((?s:.*?))\nTool Args: (\{.*\})$", re.M
 )
 _OBSERVATION = "Observation:"
+# What may stand behind a form: what comes after more text is a text about the form.
+_LABEL = re.compile(r"\s*(?:[\w ]{1,20}:)?\s*")
 _BEFORE_SCHEMA, _, _BEHIND_SCHEMA = PYDANTIC_FORMAT_TMPL.strip().partition("{schema}")
 _SELECTION = FORMAT_STR.strip()
 _SINGLE = DEFAULT_SINGLE_SELECT_PROMPT_TMPL.partition("{context_list}")[2].partition("{")[0]
@@ -76,6 +78,10 @@ def meant(messages: Sequence[Turn]) -> Meant:
             actions = _actions(message["content"])
             return Meant(messages=messages, stop=(_OBSERVATION,), actions=actions)
     for position, message in enumerate(messages):
+        # Core's parsers write into the system message, or into the last one; what stands in others
+        # was said before.
+        if message["role"] != "system" and position != len(messages) - 1:
+            continue
         told = (read(message["content"]) for read in (_of_class, _of_selection, _of_questions))
         for text, schema in filter(None, told):
             turns = [*messages]
@@ -155,7 +161,7 @@ def _of_class(text: str) -> Told | None:
     """The words of pydantic's parser."""
     before, found, rest = text.partition(_BEFORE_SCHEMA)
     told, closed, behind = rest.partition(_BEHIND_SCHEMA)
-    if not found or not closed:
+    if not found or not closed or not _LABEL.fullmatch(behind):
         return None
     schema = _schema(told)
     return None if schema is None else (f"{before.rstrip()}{behind}".strip(), schema)
@@ -165,7 +171,8 @@ def _of_selection(text: str) -> Told | None:
     """The words of the parser behind selectors that are no pydantic ones."""
     for example in (_SELECTION, _SELECTION.replace("{", "{{").replace("}", "}}")):
         before, found, behind = text.partition(example)
-        if found:
+        behind = behind.replace(example, "")  # selectors of several write it twice
+        if found and _LABEL.fullmatch(behind):
             last = _number(_NUM_CHOICES, before)
             number = _one_of(last) if last else {"type": "integer", "minimum": 1}
             parts = {"reason": {"type": "string"}, "choice": number}

@@ -158,13 +158,14 @@ def _logprob(token: Named) -> LogProb:
 
 
 def completion(response: ChatResponse) -> CompletionResponse:
-    """The same answer as a text."""
+    """The same answer as a text, with its calls besides."""
+    calls = response.message.additional_kwargs
     return CompletionResponse(
         text=response.message.content or "",
         delta=response.delta,
         raw=response.raw,
         logprobs=response.logprobs,
-        additional_kwargs=response.additional_kwargs,
+        additional_kwargs={**response.additional_kwargs, **calls},
     )
 
 

@@ -23,7 +23,7 @@ from llama_index.core.program.utils import process_streaming_objects
 from llama_index.core.prompts import BasePromptTemplate
 from pydantic import BaseModel, ValidationError
 
-from eft_integrations.errors import ContextOverflow, UnusableAnswer
+from eft_integrations.errors import ContextOverflow, InvalidRequest, UnusableAnswer
 from eft_integrations.llama_index.copies import Portable
 from eft_integrations.llama_index.holding import akept, kept
 
@@ -158,6 +158,12 @@ class Form:
         return self._llm._extend_messages(messages)  # the system prompt, as core's programs do
 
     def _options(self, keywords: Mapping[str, Any]) -> dict[str, Any]:
+        for name in ("response_format", "tools", "tool_choice"):
+            if keywords.get(name) is not None:
+                raise InvalidRequest(
+                    f"{name}= has no place where the answer is a {self._output_cls.__name__}; "
+                    f"leave it out"
+                )
         return {**keywords, "response_format": self._output_cls}
 
     def _partial(self, response: ChatResponse, before: Any) -> Any:

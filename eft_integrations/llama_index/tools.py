@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any
 
+from llama_index.core.base.llms.types import ChatResponse
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import BaseTool, FunctionTool, ToolMetadata
 from pydantic import BaseModel
@@ -96,3 +97,16 @@ def response_schema(response_format: Any) -> dict[str, Any] | None:
             f"response_format must be a pydantic class or a JSON schema, got {response_format!r}"
         )
     return in_envelope(response_format)
+
+
+def without_call(response: ChatResponse) -> str:
+    """What is wrong with an answer that calls no tool, by how it ended."""
+    text, raw = response.message.content or "", response.raw or {}
+    reason = raw.get("finish_reason") if isinstance(raw, Mapping) else None
+    remedy = {"timeout": "raise timeout", "cancelled": "its scope was cancelled"}.get(str(reason))
+    if reason == "length" and raw.get("problems"):  # half a call
+        remedy = "raise max_tokens"
+    return (
+        f"the answer calls no tool, it ended by {reason!r}: {text[:80]!r}; "
+        f"{remedy or 'pass tool_required=True'}"
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +69,21 @@ def test_metadata_is_the_members(llm: EFTLLM, own: EFTLLM, engine: Engine) -> No
     assert EFTLLM(engine=engine, model="mine").metadata.model_name == "mine"
     assert llm.metadata.is_chat_model
     assert llm.metadata.system_role is MessageRole.SYSTEM
+
+
+@pytest.mark.parametrize("is_cached", [False, True])
+def test_the_context_is_read_without_loading(
+    trio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_cached: bool
+) -> None:
+    """Of configs with a part for text, and of ids whose config the hub's cache has."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"text_config": {"max_position_embeddings": 300}}))
+    sharing = "eft_integrations.engine.sharing"
+    monkeypatch.setattr(f"{sharing}.try_to_load_from_cache", lambda *_: str(config))
+    base = f"org/{tmp_path.name}" if is_cached else tmp_path
+    own = EFTLLM(base=base, tuned=trio / "tuned", reference=trio / "reference")
+    assert own.metadata.context_window == 300
+    assert own.engine._engine is None
 
 
 def test_a_payload_loads_nothing(own: EFTLLM) -> None:

@@ -15,10 +15,11 @@ from llama_index.core.agent.workflow import FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.chat_engine.types import ChatMode
-from llama_index.core.extractors import KeywordExtractor
+from llama_index.core.extractors import DocumentContextExtractor, KeywordExtractor
 from llama_index.core.ingestion.pipeline import get_transformation_hash
 from llama_index.core.llms.loading import load_llm
 from llama_index.core.schema import TextNode
+from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.workflow import WorkflowRuntimeError
 
 from eft_integrations import Engine, InvalidRequest, Mixture, UnknownOption
@@ -171,6 +172,26 @@ def test_two_alphas_never_share_a_cached_transformation(llm: EFTLLM) -> None:
     assert key(llm.with_alpha(0.1)) == key(llm.with_alpha(0.1))
 
 
+def test_what_writes_no_model_out_shares_what_it_cached(llm: EFTLLM) -> None:
+    """Core declares their model as any LLM, of which nothing is written: the page says so."""
+    nodes, store = [TextNode(text="x", id_="1")], SimpleDocumentStore()
+    keys = {
+        get_transformation_hash(nodes, DocumentContextExtractor(docstore=store, llm=model))
+        for model in (llm.with_alpha(0.1), llm.with_alpha(0.2))
+    }
+    assert len(keys) == 1
+
+
+def test_stop_strings_of_all_levels_are_kept(engine: Engine) -> None:
+    llm = EFTLLM(engine=engine, max_tokens=30, choice=["one A two B three"], stop=["A"])
+    with llm.override(stop="B"):
+        assert llm.options_in_force()["stop"] == ["A", "B"]
+        assert llm.chat(ASK).message.content == "one "
+    assert llm.bind(stop=["B"]).options_in_force()["stop"] == ["A", "B"]
+    assert llm.bind(stop=["B"]).chat(ASK).message.content == "one "
+    assert llm.chat(ASK, stop=["B"]).message.content == "one "
+
+
 def test_two_overrides_never_share_a_cached_transformation(llm: EFTLLM) -> None:
     nodes = [TextNode(text="x", id_="1")]
     plain = get_transformation_hash(nodes, KeywordExtractor(llm=llm))
@@ -205,3 +226,23 @@ def test_unknown_coefficients_are_refused_with_a_suggestion(llm: EFTLLM) -> None
         EFTLLM(alpa=1.0)  # type: ignore[call-arg] # the typo is the point
     with pytest.raises(InvalidRequest, match="exclude each other"):
         llm.override(alpha=1.0, beta=1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("model_name", "give base=, tuned= and reference="),
+        ("tokenizer_name", "each member brings its own"),
+        ("context_window", "max_context="),
+        ("generate_kwargs", "as a setting of its own"),
+        ("model_kwargs", "dtype="),
+        ("is_chat_model", "leave it out"),
+        ("api_base", "'base_url'"),
+        ("stopping_ids", "'stop_token_ids'"),
+        ("max_new_tokens", "'max_tokens'"),
+    ],
+)
+def test_names_of_other_models_are_told_what_is_theirs_here(name: str, told: str) -> None:
+    with pytest.raises(UnknownOption, match=f"unknown setting of EFTLLM '{name}'") as caught:
+        EFTLLM(**dict[str, Any]({name: "x"}))
+    assert told in str(caught.value)

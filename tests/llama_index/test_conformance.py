@@ -34,6 +34,14 @@ class Mocked(LLMConformance):
         return llm
 
 
+def test_the_kit_says_what_is_wrong_of_each() -> None:
+    told = report(Mocked(MockLLM))
+    assert told["a called tool is run"] == (
+        "AssertionError: it claims tools and is no FunctionCallingLLM"
+    )
+    assert not [line for line in told.values() if line.endswith(": ")]
+
+
 @pytest.mark.filterwarnings("ignore:.*:pydantic.warnings.PydanticDeprecatedSince20")
 @pytest.mark.parametrize("kind", [MockLLM, MockFunctionCallingLLM])
 def test_the_kit_tells_what_a_mock_lacks(kind: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, TypeVar
 import pytest
 from llama_index.core import Document, Settings, SummaryIndex
 from llama_index.core.chat_engine import SimpleChatEngine
-from llama_index.core.output_parsers import PydanticOutputParser
+from llama_index.core.output_parsers import PydanticOutputParser, SelectionOutputParser
 from llama_index.core.program import FunctionCallingProgram, LLMTextCompletionProgram
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.types import PydanticProgramMode
@@ -25,7 +25,14 @@ from pydantic import (
     model_validator,
 )
 
-from eft_integrations import ContextOverflow, EFTError, Engine, UnusableAnswer
+from eft_integrations import (
+    ContextOverflow,
+    EFTError,
+    Engine,
+    InvalidRequest,
+    UnknownOption,
+    UnusableAnswer,
+)
 from eft_integrations.chat.asking import request_of
 from eft_integrations.chat.options import OPTIONS
 from eft_integrations.llama_index import EFTLLM
@@ -36,6 +43,7 @@ from tests.llama_index.engines import settled
 T = TypeVar("T")
 PROMPT = PromptTemplate("Write a thing about {topic}.")
 ASK = PROMPT.format_messages(topic="x")
+MODES = ("default", "function", "llm")
 
 
 class Colour(Enum):
@@ -407,3 +415,43 @@ def test_the_schema_of_a_parsers_prompt_becomes_the_form() -> None:
     assert found.bare == [{"role": "user", "content": "Write a thing."}]
     plain = [{"role": "user", "content": "Here's a JSON schema to follow: none"}]
     assert meant(plain).messages == plain
+
+
+FORM = PydanticOutputParser(output_cls=Part).format("Which part?")
+SELECTION = SelectionOutputParser().format("A numbered list (1 to 3) of things.")
+
+
+@pytest.mark.parametrize("form", [FORM, SELECTION])
+@pytest.mark.parametrize("before", ["user", "assistant"])
+def test_a_form_that_was_said_before_holds_nothing(form: str, before: str) -> None:
+    turns = [{"role": before, "content": form}, {"role": "user", "content": "And then?"}]
+    assert meant(turns).schema is None
+    assert meant(turns[:1]).schema is not None
+
+
+@pytest.mark.parametrize("form", [FORM, SELECTION])
+def test_a_text_about_a_form_holds_nothing(form: str) -> None:
+    asked = [{"role": "user", "content": f"It writes: {form}\nThe hall is old.\nWhere?"}]
+    assert meant(asked).schema is None
+    asked = [{"role": "user", "content": f"{form}\nAnswer: "}]
+    assert meant(asked).schema is not None
+
+
+@pytest.mark.parametrize("mode", [m for m in PydanticProgramMode if m.value not in MODES])
+def test_a_mode_of_other_programs_is_refused(engine: Engine, mode: PydanticProgramMode) -> None:
+    with pytest.raises(InvalidRequest, match=f"default, function or llm, got '{mode.value}'"):
+        EFTLLM(engine=engine, pydantic_program_mode=mode)
+
+
+def test_options_of_a_structured_model_are_bound(writer: EFTLLM) -> None:
+    model = writer.as_structured_llm(Part, alpha=0.25, system_prompt="Be brief.")
+    assert model.llm.options_in_force()["alpha"] == 0.25  # type: ignore[attr-defined]
+    assert model.system_prompt == "Be brief."
+    with pytest.raises(UnknownOption, match="did you mean 'temperature'"):
+        writer.as_structured_llm(Part, temprature=1)
+
+
+@pytest.mark.parametrize("name", ["response_format", "tools", "tool_choice"])
+def test_an_object_has_no_other_form(writer: EFTLLM, name: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"{name}= has no place where the answer is a Part"):
+        writer.structured_predict(Part, PROMPT, llm_kwargs={name: [Thing]}, topic="x")

@@ -125,6 +125,21 @@ def test_arguments_grow_in_a_stream(caller: EFTLLM) -> None:
     assert sizes[-1] == 1
 
 
+def test_a_call_cannot_be_required_and_forbidden(caller: EFTLLM) -> None:
+    with pytest.raises(InvalidRequest, match="error_on_no_tool_call=False"):
+        caller.chat_with_tools(TOOLS, ASK, tool_required=True, tool_choice="none")
+    with pytest.raises(InvalidRequest, match="error_on_no_tool_call=False"):
+        caller.predict_and_call(TOOLS, ASK, tool_choice="none")
+
+
+def test_a_completion_tells_its_calls(caller: EFTLLM) -> None:
+    response = caller.complete(ASK, tools=TOOLS, tool_choice="any")
+    calls = response.additional_kwargs["tool_calls"]
+    assert calls
+    assert {call["function"]["name"] for call in calls} <= {tool.metadata.name for tool in TOOLS}
+    assert response.additional_kwargs["total_tokens"] > 0
+
+
 def test_predict_and_call_runs_the_tool(caller: EFTLLM) -> None:
     answers = [
         caller.predict_and_call(TOOLS, ASK),

@@ -13,6 +13,8 @@ or call :func:`report` for a table. Needs no network, no plugin of pytest and no
 
 from __future__ import annotations
 
+import traceback
+
 from eft_integrations.llama_index.conformance.driving import NotClaimed
 from eft_integrations.llama_index.conformance.kit import CLAIMS, LLMConformance
 
@@ -31,5 +33,6 @@ def _outcome(kit: LLMConformance, name: str) -> str:
     except NotClaimed:
         return "not claimed"
     except Exception as error:  # whatever a foreign model raises
-        return f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        told = str(error) or traceback.extract_tb(error.__traceback__)[-1].line
+        return f"{type(error).__name__}: {told}".splitlines()[0][:120]
     return "ok"

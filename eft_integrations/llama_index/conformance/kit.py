@@ -318,5 +318,5 @@ class LLMConformance:
     def _caller(self, claim: str) -> FunctionCallingLLM:
         self._needs(claim)
         llm = self.make_llm()
-        assert isinstance(llm, FunctionCallingLLM)
+        assert isinstance(llm, FunctionCallingLLM), "it claims tools and is no FunctionCallingLLM"
         return llm
