@@ -109,10 +109,10 @@ class EngineFields(BaseModel):
     @classmethod
     def _refuse_unknown_fields(cls, values: Any) -> Any:
         if isinstance(values, Mapping):
-            for name in _ELSEWHERE.keys() & values.keys() - cls.model_fields.keys():
-                raise UnknownOption(
-                    f"unknown setting of {cls.__name__} {name!r}; {_ELSEWHERE[name]}"
-                )
+            for name in values:
+                if name in _ELSEWHERE and name not in cls.model_fields:
+                    told = f"unknown setting of {cls.__name__} {name!r}; {_ELSEWHERE[name]}"
+                    raise UnknownOption(told)
             refuse_unknown(f"setting of {cls.__name__}", values, cls.model_fields)
         return values
 

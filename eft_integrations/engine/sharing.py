@@ -43,7 +43,9 @@ class SharedEngine:
         """Tokens that the shortest member holds; None where no local config tells it."""
         if self._engine is not None:
             return self._engine.context_len
-        known = [_positions(str(member.path)) for member in self.config.members.values()]
+        known = [
+            _positions(str(member.path), member.revision) for member in self.config.members.values()
+        ]
         lengths = [length for length in (*known, self.config.max_context) if length is not None]
         return min(lengths) if None not in known else None
 
@@ -94,23 +96,23 @@ def _key(config: EngineConfig) -> str:
 
 
 @lru_cache(maxsize=64)
-def _positions(path: str) -> int | None:
+def _positions(path: str, revision: str | None) -> int | None:
     """What the config of a local folder or of a cached id says; nothing is fetched for it."""
-    file = _config_file(path)
+    file = _config_file(path, revision)
     if file is None:
         return None
     config = json.loads(file.read_text(encoding="utf-8"))
     # Models of several kinds of input have one config for their text.
-    found = {**config, **config.get("text_config", {})}.get("max_position_embeddings")
+    found = {**config, **(config.get("text_config") or {})}.get("max_position_embeddings")
     return found if isinstance(found, int) else None
 
 
-def _config_file(path: str) -> Path | None:
+def _config_file(path: str, revision: str | None) -> Path | None:
     file = Path(path) / "config.json"
     if file.is_file():
         return file
     try:
-        cached = try_to_load_from_cache(path, "config.json")
+        cached = try_to_load_from_cache(path, "config.json", revision=revision)
     except HFValidationError:  # a path, and no id
         return None
     return Path(cached) if isinstance(cached, str) else None

@@ -79,7 +79,7 @@ def test_the_context_is_read_without_loading(
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"text_config": {"max_position_embeddings": 300}}))
     sharing = "eft_integrations.engine.sharing"
-    monkeypatch.setattr(f"{sharing}.try_to_load_from_cache", lambda *_: str(config))
+    monkeypatch.setattr(f"{sharing}.try_to_load_from_cache", lambda *_, **__: str(config))
     base = f"org/{tmp_path.name}" if is_cached else tmp_path
     own = EFTLLM(base=base, tuned=trio / "tuned", reference=trio / "reference")
     assert own.metadata.context_window == 300

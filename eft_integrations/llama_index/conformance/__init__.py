@@ -33,6 +33,6 @@ def _outcome(kit: LLMConformance, name: str) -> str:
     except NotClaimed:
         return "not claimed"
     except Exception as error:  # whatever a foreign model raises
-        told = str(error) or traceback.extract_tb(error.__traceback__)[-1].line
+        told = str(error).strip() or traceback.extract_tb(error.__traceback__)[-1].line
         return f"{type(error).__name__}: {told}".splitlines()[0][:120]
     return "ok"
