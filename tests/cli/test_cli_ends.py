@@ -55,16 +55,15 @@ def test_ctrl_c_that_native_code_tells_as_another_error_ends_with_130(
     monkeypatch.setattr(Engine, "from_pretrained", load)
     monkeypatch.setattr(Engine, "tiny", load)
     monkeypatch.chdir(tmp_path)
-    before = signal.getsignal(signal.SIGINT)
-    if is_ignored:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    mine = signal.SIG_IGN if is_ignored else signal.default_int_handler
+    before = signal.signal(signal.SIGINT, mine)
     try:
         result = eft(*words)
     finally:
         left = signal.signal(signal.SIGINT, before)
     assert result.exit_code == (1 if is_ignored else 130)
     assert isinstance(result.exception, ValueError if is_ignored else SystemExit)
-    assert left is (signal.SIG_IGN if is_ignored else before)
+    assert left is mine
 
 
 def test_an_answer_that_is_cut_is_called_so(eft: Eft, endless: list[str]) -> None:
