@@ -33,7 +33,7 @@ Line = Literal["-", "--", ":", "-."]
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
 SERIES = ((BLUE, "o"), (ORANGE, "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#56B4E9", "v"))
 PAPER_MEANS = {"right": 0.67, "form": 0.30}  # arXiv 2310.12962: means of its up-scaling figure
-PAPER_LINES: dict[str, Literal[":", "-."]] = {"right": ":", "form": "-."}
+PAPER_LINES: dict[str, Line] = {"right": ":", "form": "-."}
 PAPER_AGREEMENT = (0.91, 0.96)  # what the speeds of its speculative decoding imply
 SHORT = {"right": "factuality", "form": "helpfulness"}
 LINES: tuple[Line, ...] = ("-", "--", ":", "-.")
@@ -162,12 +162,12 @@ def _draw_gap(panel: Axes, axis: str, series: Sequence[Series]) -> None:
     # Beside their coefficient, and within a third of the way to the next.
     step = min((b - a for a, b in pairwise(ticks)), default=1.0) / (3 * max(len(series), 3))
     for number, one in enumerate(series):
-        _draw_series(panel, one, look(number), shift=step * (number - (len(series) - 1) / 2))
+        _draw_series(panel, one, look_of(number), shift=step * (number - (len(series) - 1) / 2))
     panel.set_xticks(ticks)
     panel.margins(x=0.08, y=0.12)
 
 
-def look(number: int) -> Look:
+def look_of(number: int) -> Look:
     """How a series is drawn, no two the same among twenty."""
     colour, mark = SERIES[number % len(SERIES)]
     return Look(colour=colour, mark=mark, line=LINES[number // len(SERIES) % len(LINES)])

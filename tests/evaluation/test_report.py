@@ -17,7 +17,7 @@ from eft_integrations.evaluation.plots import (
     frontier_figure,
     gap_figure,
     gap_series,
-    look,
+    look_of,
     neighbours,
 )
 from eft_integrations.evaluation.record import Answer, Manifest
@@ -148,7 +148,7 @@ def test_a_voice_without_a_number_is_noted_and_the_others_are_drawn() -> None:
 
 
 def test_no_two_series_look_the_same() -> None:
-    assert len({look(number) for number in range(20)}) == 20
+    assert len({look_of(number) for number in range(20)}) == 20
 
 
 def test_points_stay_nearer_to_their_coefficient_than_to_the_next() -> None:

@@ -445,7 +445,8 @@ def test_a_mode_of_other_programs_is_refused(engine: Engine, mode: PydanticProgr
 
 def test_options_of_a_structured_model_are_bound(writer: EFTLLM) -> None:
     model = writer.as_structured_llm(Part, alpha=0.25, system_prompt="Be brief.")
-    assert model.llm.options_in_force()["alpha"] == 0.25  # type: ignore[attr-defined]
+    assert isinstance(model.llm, EFTLLM)
+    assert model.llm.options_in_force()["alpha"] == 0.25
     assert model.system_prompt == "Be brief."
     with pytest.raises(UnknownOption, match="did you mean 'temperature'"):
         writer.as_structured_llm(Part, temprature=1)
