@@ -36,7 +36,7 @@ from pydantic import BaseModel, model_serializer, model_validator
 
 from eft_integrations.chat import ChatRequest
 from eft_integrations.chat.options import OPTIONS, choice_of, overlaid
-from eft_integrations.errors import InvalidRequest, UnusableAnswer, refuse_unknown
+from eft_integrations.errors import ContextOverflow, InvalidRequest, UnusableAnswer, refuse_unknown
 from eft_integrations.llama_index.asking import ask, ask_text, refuse_choices
 from eft_integrations.llama_index.cancelling import CancelScope, cancel_scope
 from eft_integrations.llama_index.copies import Portable, without_local
@@ -163,16 +163,19 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
         Loads the members, since prompts leave room for what their chat template adds, and for the
         schemas of ``output_classes``: those that query engines get as ``output_cls``.
         """
-        Settings.llm = self
-        Settings.tokenizer = self.tokenize
         frame = [{"role": role, "content": ""} for role in ("system", "user")]
         forms = [None, *(kind.model_json_schema() for kind in output_classes)]
         asks = (ChatRequest(messages=frame, response_format=form) for form in forms)
-        added = max(map(self.speaker.num_tokens, asks))
-        Settings.prompt_helper = PromptHelper(
-            context_window=self.metadata.context_window - added,
-            num_output=self.metadata.num_output,
-        )
+        num_output = self.metadata.num_output
+        room = self.metadata.context_window - max(map(self.speaker.num_tokens, asks))
+        if num_output >= room:
+            raise ContextOverflow(
+                f"max_tokens must be below {room}, what the chat template and the forms leave of "
+                f"the context, got {num_output}; lower it"
+            )
+        Settings.llm = self
+        Settings.tokenizer = self.tokenize
+        Settings.prompt_helper = PromptHelper(context_window=room, num_output=num_output)
 
     # The eight endpoints. Requests are read at once, so that an override holds for a stream that
     # is read later.

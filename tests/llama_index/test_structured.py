@@ -369,6 +369,12 @@ def test_prompts_that_are_filled_up_leave_room_for_a_schema(
     assert isinstance(ask(), Thing if mode == "tree_summarize" else str)
 
 
+@pytest.mark.usefixtures("settings")
+def test_an_answer_without_room_is_told_before_the_first_prompt(roomy: Engine) -> None:
+    with pytest.raises(ContextOverflow, match=r"max_tokens must be below \d+.*got 4096; lower it"):
+        EFTLLM(engine=roomy, max_tokens=4096).configure_settings()
+
+
 @pytest.mark.parametrize("way", ["predict", "apredict", "stream", "astream"])
 def test_a_schema_without_room_is_an_error_with_its_remedy(writer: EFTLLM, way: str) -> None:
     with pytest.raises(ContextOverflow, match=r"lower max_tokens.*configure_settings\(Thing\)"):
