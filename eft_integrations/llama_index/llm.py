@@ -162,6 +162,7 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
 
         Loads the members, since prompts leave room for what their chat template adds, and for the
         schemas of ``output_classes``: those that query engines get as ``output_cls``.
+        Raises ``ContextOverflow`` where ``max_tokens`` leaves no room for a prompt.
         """
         frame = [{"role": role, "content": ""} for role in ("system", "user")]
         forms = [None, *(kind.model_json_schema() for kind in output_classes)]
