@@ -172,7 +172,7 @@ class EFTLLM(Portable, ServedFields, FunctionCallingLLM):
         if num_output >= room:
             raise ContextOverflow(
                 f"max_tokens must be below {room}, what the chat template and the forms leave of "
-                f"the context, got {num_output}; lower it"
+                f"the context, got {num_output}; lower it or give smaller classes"
             )
         Settings.llm = self
         Settings.tokenizer = self.tokenize

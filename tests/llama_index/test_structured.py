@@ -371,8 +371,10 @@ def test_prompts_that_are_filled_up_leave_room_for_a_schema(
 
 @pytest.mark.usefixtures("settings")
 def test_an_answer_without_room_is_told_before_the_first_prompt(roomy: Engine) -> None:
+    before = Settings._llm
     with pytest.raises(ContextOverflow, match=r"max_tokens must be below \d+.*got 4096; lower it"):
         EFTLLM(engine=roomy, max_tokens=4096).configure_settings()
+    assert Settings._llm is before
 
 
 @pytest.mark.parametrize("way", ["predict", "apredict", "stream", "astream"])
